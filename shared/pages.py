@@ -10,7 +10,7 @@ static files with `pages.mount_static(app)`, adds `security_headers` as middlewa
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.language import LANGUAGES, Formats, choose_language, read_words
+from shared.programmes import Programmes, Unit
 
 SHARED = Path(__file__).parent
 STATIC = SHARED / "static"
@@ -62,24 +63,6 @@ class Actor(Protocol):
     def units(self) -> frozenset[str]: ...
 
 
-class Unit(Protocol):
-    """What a page needs to know of a unit."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def time_zone(self) -> str: ...
-    @property
-    def languages(self) -> Sequence[str]: ...
-
-
-class Programmes(Protocol):
-    """The units as the programme definitions list them."""
-
-    @property
-    def units(self) -> Mapping[str, Unit]: ...
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -92,6 +75,7 @@ class Pages:
     ) -> None:
         self._service = service
         self._units = programmes.units
+        self._codes = programmes.codes
         self._clock = clock
         self._words = read_words([SHARED / "words", folder / "words"])
         self._loader = FileSystemLoader([folder / "templates", SHARED / "templates"])
@@ -130,6 +114,7 @@ class Pages:
             .get_template(template)
             .render(
                 actor=actor,
+                status=status,
                 actor_units=self._names_of_units(actor),
                 path=request.url.path,
                 is_part=is_part,
@@ -180,6 +165,10 @@ class Pages:
         environment.globals.update(
             t=words,
             has_text=words.__contains__,
+            code=lambda list_name, code: self._codes.words(list_name, code, language),
+            code_options=lambda list_name: [
+                (code, self._codes.words(list_name, code, language)) for code in self._codes.lists[list_name]
+            ],
             language=language,
             static=lambda path: f"{self._static_at}/{path}",
             new_key=lambda: str(uuid4()),
