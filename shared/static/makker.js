@@ -89,12 +89,9 @@ document.documentElement.classList.add("js");
     }
     form.setAttribute("aria-busy", "true");
     // The button that was pressed is a part of the answer, so it may be disabled only once the form is gathered.
-    setTimeout(() => setSending(form, true));
-  }
-
-  function setSending(form, isSending) {
-    for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = isSending;
-    if (!isSending) form.removeAttribute("aria-busy");
+    setTimeout(() => {
+      for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = true;
+    });
   }
 
   function toggleMenu(event) {
@@ -117,8 +114,8 @@ document.documentElement.classList.add("js");
   document.addEventListener("click", retryPart);
   document.addEventListener("click", toggleMenu);
   document.addEventListener("submit", sendOnce);
-  // Coming back by the browser's button, the form can be sent again; its key makes that harmless.
-  window.addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("[data-command][aria-busy]")) setSending(form, false);
+  // A page kept from before the form was sent shows what was then, and its form's key is used: fetch it anew.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
   });
 })();

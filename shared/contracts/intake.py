@@ -1,0 +1,432 @@
+"""What intake says and can be asked: referrals, cases, hosts, mentors and places."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.model import (
+    STAFF,
+    CaseFields,
+    Channel,
+    Code,
+    Command,
+    Event,
+    FreeText,
+    Hours,
+    Identity,
+    Language,
+    Level,
+    Location,
+    Name,
+    Party,
+    Value,
+    Wish,
+)
+from shared.contracts.topics import CASE_TEXTS, CONTACTS, REPLIES
+
+
+class Reason(Value):
+    """Why a referral cannot be taken: a stable code, the field, and a sentence without any value."""
+
+    code: Code
+    field: str
+    message: str
+
+
+class ReferralReply(Event):
+    """An answer to the system that referred; the key is the publisher's own reference."""
+
+    key_field: ClassVar[str] = "source_reference"
+    source: str
+    source_reference: str
+
+
+class ReferralAccepted(ReferralReply):
+    """The referral is a case now. `already_known` speaks of the referral, not of the person."""
+
+    topic: ClassVar[str] = REPLIES
+    case_id: UUID
+    already_known: bool = False
+
+
+class ReferralRejected(ReferralReply):
+    """The referral cannot be taken; all reasons at once, none of the input's other values."""
+
+    topic: ClassVar[str] = REPLIES
+    reasons: tuple[Reason, ...]
+
+
+class ReferralProgressed(ReferralReply):
+    """How far the case has come, for a publisher that asked for it and may have it."""
+
+    topic: ClassVar[str] = REPLIES
+    case_id: UUID
+    status: Literal["ready", "proposed", "matched", "started", "ended", "withdrawn"]
+    outcome: Code | None = None
+
+
+class IntakeEvent(Event):
+    topic: ClassVar[str] = "intake-events-v1"
+
+
+class CaseEvent(CaseFields, IntakeEvent):
+    """An event of intake's about one case."""
+
+
+class CaseOpened(CaseEvent):
+    """A citizen was referred and a case (sag) opened."""
+
+    person_id: UUID
+    channel: Code
+    target_group: Code | None = None
+    partner_id: UUID | None = None
+    caseworker: UUID | None = None
+
+
+class CaseAssigned(CaseEvent):
+    """A case has a caseworker."""
+
+    caseworker: UUID
+
+
+class Profile(Value):
+    """What matching may know of a candidate: codes, places and times, no identity and no words."""
+
+    wishes: tuple[Wish, ...] = ()
+    languages: dict[str, Level] = Field(default_factory=dict)
+    location: Location | None = None
+    max_travel_km: float | None = Field(default=None, ge=0, le=500)
+    hours_per_week: Hours | None = None
+    times: tuple[Code, ...] = Field(default=(), description="`mon-morning` ... `sun-evening`.")
+    needs: tuple[Code, ...] = ()
+    wished_mentor_gender: Literal["f", "m", "x"] | None = None
+    language_mentor_needed: bool = False
+    certificates: tuple[Code, ...] = ()
+    excluded_hosts: tuple[UUID, ...] = ()
+    available_from: date | None = None
+    field: Code | None = None
+    stage: Code | None = None
+
+
+class CaseReady(CaseEvent):
+    """Everything that is asked before a match is done; again on every change of the profile."""
+
+    person_id: UUID
+    waiting_since: date
+    profile: Profile
+
+
+class Goal(Value):
+    """A goal (mål) and its sub-goals (delmål), by id alone; their titles travel on `case-texts-v1`."""
+
+    goal_id: UUID
+    sub_goal_ids: tuple[UUID, ...] = ()
+
+
+class StartCleared(CaseEvent):
+    """Everything that is asked before the start of this round is done."""
+
+    goals: tuple[Goal, ...] = ()
+    earliest_start: date
+
+
+class StartHeld(CaseEvent):
+    """Cleared no longer: something that the start rests on does not hold any more."""
+
+    reason: Code
+
+
+class CasePaused(CaseEvent):
+    """The case rests; nothing is proposed for it."""
+
+    reason: Code
+
+
+class CaseResumed(CaseEvent):
+    """The case goes on where it was."""
+
+
+class CaseWithdrawn(CaseEvent):
+    """The candidate withdrew, or the caseworker did where the programme does not rest on choice."""
+
+    reason: Code
+
+
+class CaseClosed(CaseEvent):
+    """Nothing more happens in this case unless it is opened again."""
+
+    reason: Code
+
+
+class PlaceOffered(IntakeEvent):
+    """A place (plads) that somebody can fill; again on every change, with all of it."""
+
+    key_field: ClassVar[str] = "place_id"
+    place_id: UUID
+    unit: str
+    host_id: UUID | None = None
+    mentor_id: UUID | None = None
+    kind: Literal["association", "company", "school", "volunteer"]
+    programmes: tuple[Code, ...]
+    capacity: int = Field(ge=1, le=1000)
+    industries: tuple[Code, ...] = ()
+    tasks: tuple[Code, ...] = ()
+    location: Location | None = None
+    hours_per_week: Hours | None = None
+    times: tuple[Code, ...] = ()
+    required_languages: dict[str, Level] = Field(default_factory=dict)
+    spoken_languages: tuple[Code, ...] = ()
+    helpers: tuple[Code, ...] = ()
+    supported_needs: tuple[Code, ...] = ()
+    mentor_gender: Literal["f", "m", "x"] | None = None
+    education_level: Code | None = None
+    field: Code | None = None
+    profession: Code | None = None
+    required_certificates: tuple[Code, ...] = ()
+    long_training: bool = False
+    available_from: date | None = None
+    available_to: date | None = None
+    parties: tuple[Party, ...] = ()
+
+
+class PlaceWithdrawn(IntakeEvent):
+    """The place is not offered any more."""
+
+    key_field: ClassVar[str] = "place_id"
+    place_id: UUID
+    unit: str
+    reason: Code = "withdrawn"
+
+
+class HostRegistered(IntakeEvent):
+    """A host (vært): association, company or school."""
+
+    key_field: ClassVar[str] = "host_id"
+    host_id: UUID
+    unit: str
+    kind: Literal["association", "company", "school"]
+    channel: Code | None = None
+
+
+class MentorRegistered(IntakeEvent):
+    """A person who supports, on their own (volunteer) or of a host."""
+
+    key_field: ClassVar[str] = "mentor_id"
+    mentor_id: UUID
+    unit: str
+    gender: Literal["f", "m", "x"] | None = None
+    education_level: Code | None = None
+    channel: Code | None = None
+
+
+class Contact(Event):
+    """Who to write to. The only message with identity; a tombstone says that it is erased."""
+
+    topic: ClassVar[str] = CONTACTS
+    key_field: ClassVar[str] = "person_id"
+    person_id: UUID
+    version: int
+    name: Identity
+    email: Identity | None = None
+    phone: Identity | None = None
+    language: Language = "da"
+    channel: Channel = "email"
+
+
+class SubGoalText(Value):
+    sub_goal_id: UUID
+    title: FreeText
+
+
+class GoalText(Value):
+    goal_id: UUID
+    title: FreeText
+    sub_goals: tuple[SubGoalText, ...] = ()
+
+
+class CaseTexts(Event):
+    """What was written about a case that others must show: the presentation and the goals."""
+
+    topic: ClassVar[str] = CASE_TEXTS
+    case_id: UUID
+    version: int
+    presentation: FreeText | None = None
+    goals: tuple[GoalText, ...] = ()
+
+
+# What intake can be asked.
+
+
+class IntakeCommand(Command):
+    """Asked of intake."""
+
+
+class AssignCase(IntakeCommand):
+    """Give the case a caseworker."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    caseworker: UUID
+
+
+class RecordInterview(IntakeCommand):
+    """The first conversation: what matching needs, and a presentation in words."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    held_on: date | None = None
+    profile: Profile = Profile()
+    groups: tuple[Code, ...] = ()
+    presentation: FreeText | None = Field(default=None, max_length=4000)
+    foreign_qualification: FreeText | None = Field(default=None, max_length=2000)
+    caseworker: UUID | None = None
+
+
+class CompletePreparation(IntakeCommand):
+    """One step of the programme's preparation is done."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    step: Code
+    done_on: date | None = None
+    note: FreeText | None = Field(default=None, max_length=4000)
+
+
+class GoalInWords(Value):
+    title: FreeText = Field(min_length=1, max_length=300)
+    sub_goals: tuple[FreeText, ...] = ()
+
+
+class AgreeGoals(IntakeCommand):
+    """Goals and sub-goals were agreed with the citizen (E)."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    goals: tuple[GoalInWords, ...] = Field(min_length=1)
+    agreed_on: date | None = None
+
+
+class RecordConsent(IntakeCommand):
+    """A consent was given or withdrawn."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    kind: Code
+    given: bool = True
+    on: date | None = None
+
+
+class OrderCertificate(IntakeCommand):
+    """A certificate was ordered."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    kind: Code
+    ordered_on: date | None = None
+
+
+class RecordCertificateShown(IntakeCommand):
+    """A certificate was shown: when, to whom and until when it holds; never what it says."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    kind: Code
+    shown_on: date | None = None
+    shown_to: UUID | None = None
+    valid_until: date | None = None
+
+
+class PauseCase(IntakeCommand):
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    reason: Code
+
+
+class ResumeCase(IntakeCommand):
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+
+
+class WithdrawCase(IntakeCommand):
+    """The candidate does not want to go on, or the caseworker ends it with a reason."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    reason: Code = "candidate_withdrew"
+
+
+class ContactDetails(Value):
+    """A person at a host, or a mentor, as staff type them in."""
+
+    name: Name
+    email: Identity | None = None
+    phone: Identity | None = None
+    language: Language = "da"
+    channel: Channel = "email"
+
+
+class RegisterHost(IntakeCommand):
+    """A host with its contact person. Without `host_id` a new one is made."""
+
+    service: ClassVar[str] = "intake"
+    host_id: UUID | None = None
+    unit: str
+    kind: Literal["association", "company", "school"]
+    name: Name
+    contact_person: ContactDetails
+    channel: Code | None = None
+    postcode: str | None = None
+
+
+class RegisterMentor(IntakeCommand):
+    """A mentor. Without `mentor_id` a new one is made; the mentor's id is their person id."""
+
+    service: ClassVar[str] = "intake"
+    mentor_id: UUID | None = None
+    unit: str
+    contact: ContactDetails
+    birth_date: date | None = None
+    gender: Literal["f", "m", "x"] | None = None
+    education_level: Code | None = None
+    field: Code | None = None
+    profession: Code | None = None
+    channel: Code | None = None
+    postcode: str | None = None
+
+
+class OfferPlace(IntakeCommand):
+    """A host or a volunteer mentor offers a place. Without `place_id` a new one is made."""
+
+    service: ClassVar[str] = "intake"
+    place_id: UUID | None = None
+    unit: str | None = None
+    host_id: UUID | None = None
+    mentor_id: UUID | None = None
+    programmes: tuple[Code, ...] = Field(min_length=1)
+    capacity: int = Field(default=1, ge=1, le=1000)
+    industries: tuple[Code, ...] = ()
+    tasks: tuple[Code, ...] = ()
+    postcode: str | None = None
+    hours_per_week: Hours | None = None
+    times: tuple[Code, ...] = ()
+    required_languages: dict[str, Level] = Field(default_factory=dict)
+    spoken_languages: tuple[Code, ...] = ()
+    helpers: tuple[Code, ...] = ()
+    supported_needs: tuple[Code, ...] = ()
+    required_certificates: tuple[Code, ...] = ()
+    long_training: bool = False
+    available_from: date | None = None
+    available_to: date | None = None
+
+
+class WithdrawPlace(IntakeCommand):
+    service: ClassVar[str] = "intake"
+    place_id: UUID
+    reason: Code = "withdrawn"
+
+
+REFERRERS = STAFF | {"publisher"}

@@ -1,0 +1,156 @@
+"""What matching says and can be asked: proposals, answers and matches."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.model import STAFF, CaseFields, Channel, Code, Command, Event, Hours, Instant, Points, Value
+
+
+class MatchingEvent(CaseFields, Event):
+    """An event of matching's; the key is the case."""
+
+    topic: ClassVar[str] = "matching-events-v1"
+
+
+class ProposalEvent(MatchingEvent):
+    proposal_id: UUID
+    place_id: UUID
+
+
+class MatchProposed(ProposalEvent):
+    """A pair is proposed, with its reasons; `asked` are those who must answer now."""
+
+    plan: Literal["A", "B"] | None = None
+    reasons: tuple[Points, ...] = ()
+    answer_by: Instant
+
+
+class ProposalAnswerDue(ProposalEvent):
+    """A reminder: `asked` are those who have not answered yet."""
+
+    answer_by: Instant
+
+
+class ProposalAnswered(ProposalEvent):
+    """Somebody answered; `asked` are those who are asked next, where the programme asks in order."""
+
+    by: UUID
+    answer: Literal["yes", "no"]
+    reason: Code | None = None
+    heard_by: Channel | None = None
+    complete: bool = Field(default=False, description="Everybody whose answer decides has said yes.")
+    answer_by: Instant | None = None
+
+
+class ProposalLapsed(ProposalEvent):
+    """Nobody answered in time; the place is free again."""
+
+
+class ProposalWithdrawn(ProposalEvent):
+    """Taken back, because the case or the place is gone or staff said so."""
+
+    reason: Code
+
+
+class MatchAgreed(MatchingEvent):
+    """The match is agreed: its frame (ramme), times, duration and content."""
+
+    match_id: UUID
+    proposal_id: UUID
+    place_id: UUID
+    host_id: UUID | None = None
+    mentor_id: UUID | None = None
+    starts_on: date
+    ends_on: date | None = None
+    hours_per_week: float
+    times: tuple[Code, ...] = ()
+    content: tuple[Code, ...] = ()
+
+
+class MatchCancelled(MatchingEvent):
+    """An agreed match is taken back; it also ends a placement that has just started."""
+
+    match_id: UUID
+    place_id: UUID
+    reason: Code
+
+
+class MatchFailed(MatchingEvent):
+    """Follow-up said that the agreed match never became a placement; its place is free again."""
+
+    match_id: UUID
+    place_id: UUID
+    reason: Code
+
+
+class WhyNot(Value):
+    """A rule and how many places it removed."""
+
+    code: Code
+    places: int
+
+
+class WouldHelp(Value):
+    """A single change and how many candidates it would place."""
+
+    code: Code
+    unlocks: int
+
+
+class CaseUnmatched(MatchingEvent):
+    """The pool was solved and this candidate got no place."""
+
+    reasons: tuple[WhyNot, ...] = ()
+    would_help: tuple[WouldHelp, ...] = ()
+
+
+# What matching can be asked.
+
+
+class ProposePairs(Command):
+    """Solve the pool of a programme in a unit now."""
+
+    service: ClassVar[str] = "matching"
+    programme: Code
+    unit: str
+
+
+class AnswerProposal(Command):
+    """A party's answer, by their link or heard another way and typed in by staff (`heard_by`)."""
+
+    service: ClassVar[str] = "matching"
+    roles: ClassVar[frozenset[str]] = STAFF | {"party"}
+    proposal_id: UUID
+    by: UUID | None = Field(default=None, description="Whose answer; a link's own person where it is left out.")
+    answer: Literal["yes", "no"]
+    reason: Code | None = None
+    heard_by: Channel | None = None
+
+
+class WithdrawProposal(Command):
+    service: ClassVar[str] = "matching"
+    proposal_id: UUID
+    reason: Code = "withdrawn"
+
+
+class AgreeMatch(Command):
+    """The parties agreed on duration, hours, times and content, within the programme's frame."""
+
+    service: ClassVar[str] = "matching"
+    proposal_id: UUID
+    starts_on: date
+    ends_on: date | None = None
+    hours_per_week: float | Hours = Field(description="Hours a week.")
+    times: tuple[Code, ...] = ()
+    content: tuple[Code, ...] = ()
+
+
+class CancelMatch(Command):
+    service: ClassVar[str] = "matching"
+    match_id: UUID
+    reason: Code

@@ -1,0 +1,439 @@
+"""The corridor: the one transaction through which every event, command and timer takes effect.
+
+Job: for a batch of messages, inbox -> lock and load -> `decide` -> save, outbox, timers -> commit, in
+a number of statements that does not grow with the batch. Guarantee: delivered at least once, a
+message takes effect once; what it leads to is written in the same transaction as its effect. A
+message that cannot be handled is parked with the rest of its batch going on; a database that is away
+raises, and the door that called waits. It publishes nothing and knows no service's rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+import asyncpg
+import structlog
+from pydantic import BaseModel
+
+from shared import metrics, parked
+from shared.logs import where
+from shared.messages import (
+    Append,
+    Cancel,
+    Decision,
+    Ignored,
+    Message,
+    NotYet,
+    Outcome,
+    Refused,
+    Schedule,
+    Stale,
+)
+from shared.parked import Sealer, waiting_key
+from shared.postgres import TRANSIENT, Connection
+from shared.programmes import Programmes, UnknownRulesVersion
+
+log = structlog.get_logger()
+
+CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, Stale)
+HELD_AGAINST_A_MESSAGE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+MOST_TRIES = 20
+
+
+class Table(NamedTuple):
+    """Where an aggregate is stored: `(id, version, doc)`, further columns generated from `doc`."""
+
+    name: str
+    model: type[BaseModel]
+
+
+@dataclass(frozen=True)
+class Service:
+    """All that the corridor must know of a service.
+
+    `state` is a frozen dataclass: a field `ids` and one field per kind of aggregate, each named in
+    `tables`. `concerns` says for each message which rows it concerns, by field; the first is the one
+    that the message is about. `decide` is pure. `messages` are the types that are handled at all.
+    """
+
+    name: str
+    pool: asyncpg.Pool
+    state: type[Any]
+    tables: Mapping[str, Table]
+    concerns: Callable[[Connection, Sequence[Message]], Awaitable[Sequence[Mapping[str, UUID]]]]
+    decide: Callable[[Any, Message, Programmes, datetime], Decision[Any] | Ignored]
+    messages: frozenset[type[BaseModel]]
+    timers: Mapping[str, type[BaseModel]]
+    programmes: Programmes
+    clock: Callable[[], datetime]
+    sealer: Sealer
+    migrations: tuple[Path, ...] = ()
+
+
+async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]:
+    """Let the messages take effect, in their order; one outcome each.
+
+    Raises the database's error when it is away (nothing is lost: the door tries again), and, for a
+    command alone, whatever a fault in the code raised.
+    """
+    if not messages:
+        return []
+    try:
+        outcomes = await _until_uncontended(service, messages)
+    except TRANSIENT:
+        raise
+    except Exception as error:
+        if isinstance(error, asyncpg.PostgresError) and not isinstance(error, HELD_AGAINST_A_MESSAGE):
+            raise
+        if messages[0].kind == "command":
+            raise
+        if len(messages) > 1:
+            half = len(messages) // 2
+            return await handle(service, messages[:half]) + await handle(service, messages[half:])
+        log.error("message_cannot_be_handled", service=service.name, type=messages[0].type, **where(error))
+        faulty = replace(messages[0], fault=f"fault: {type(error).__name__}")
+        outcomes = await _until_uncontended(service, [faulty])
+    now = service.clock()
+    for message, outcome in zip(messages, outcomes, strict=True):
+        metrics.handled(service.name, message, outcome, now)
+    return outcomes
+
+
+async def _until_uncontended(service: Service, messages: Sequence[Message]) -> list[Outcome]:
+    for attempt in range(MOST_TRIES):
+        try:
+            async with service.pool.acquire() as connection, connection.transaction():
+                return await Pass(service, connection, service.clock()).run(messages)
+        except Refused as refusal:
+            return [Outcome("refused", refusal.code, refusal=refusal)]
+        except CONTENDED:
+            if attempt == MOST_TRIES - 1:
+                raise
+            await asyncio.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))  # noqa: S311
+    raise AssertionError("unreachable")
+
+
+@dataclass
+class _Row:
+    table: str
+    id: UUID
+    version: int
+    stored: str | None
+    model: type[BaseModel]
+    document: Any = None
+    parsed: bool = False
+    dirty: bool = False
+
+    def get(self) -> Any:
+        if not self.parsed:
+            self.document = None if self.stored is None else self.model.model_validate_json(self.stored)
+            self.parsed = True
+        return self.document
+
+
+@dataclass
+class Pass:
+    """One pass through the corridor, inside the transaction of `connection`.
+
+    `releasing` is the (topic, key) whose parked messages are being handled again.
+    """
+
+    service: Service
+    connection: Connection
+    now: datetime
+    releasing: tuple[str, str] | None = None
+    rows: dict[tuple[str, UUID], _Row] = field(default_factory=dict)
+    outbox: list[tuple[Any, ...]] = field(default_factory=list)
+    schedules: dict[UUID, Schedule | Cancel] = field(default_factory=dict)
+    appends: list[Append] = field(default_factory=list)
+    halted: set[tuple[str, str]] = field(default_factory=set)
+    to_park: list[parked.ToPark] = field(default_factory=list)
+    answers: list[tuple[UUID, bytes, str]] = field(default_factory=list)
+
+    async def run(self, messages: Sequence[Message]) -> list[Outcome]:
+        self.halted = await parked.standing_keys(self.connection, _ordered_keys(messages), self.releasing)
+        new = await self._enter(messages)
+        standing = await self._standing_timers(messages)
+        fresh = [
+            message
+            for message in messages
+            if message.fault is None
+            and (message.id in new or not message.inbox)
+            and waiting_key(message) not in self.halted
+            and (message.timer_number is None or message.timer_number in standing)
+        ]
+        concerned = await self._lock_and_load(fresh)
+        outcomes = [self._one(message, new, concerned.get(message.id), standing) for message in messages]
+        await self._save(messages)
+        return outcomes
+
+    async def _enter(self, messages: Sequence[Message]) -> set[UUID]:
+        ids = sorted(
+            {m.id for m in messages if m.inbox and m.fault is None and waiting_key(m) not in self.halted}
+        )
+        if not ids:
+            return set()
+        rows = await self.connection.fetch(
+            # A duplicate is no error: whoever came first has, or is just having, the effect. Sorted,
+            # so that two replicas with the same ids wait for each other in one order.
+            "INSERT INTO inbox (id, entered_at) SELECT id, $2 FROM unnest($1::uuid[]) AS id "
+            "ON CONFLICT DO NOTHING RETURNING id",
+            ids,
+            self.now,
+        )
+        return {row["id"] for row in rows}
+
+    async def _standing_timers(self, messages: Sequence[Message]) -> set[int]:
+        numbers = [m.timer_number for m in messages if m.timer_number is not None]
+        if not numbers:
+            return set()
+        rows = await self.connection.fetch(
+            "SELECT number FROM timer WHERE id = ANY($1::uuid[]) AND number = ANY($2::bigint[])",
+            [m.timer_id for m in messages if m.timer_id is not None],
+            numbers,
+        )
+        return {row["number"] for row in rows}
+
+    async def _lock_and_load(self, messages: Sequence[Message]) -> dict[UUID, Mapping[str, UUID]]:
+        """Make, lock and load every row concerned, in one order over all tables (table, id)."""
+        concerns = await self.service.concerns(self.connection, messages) if messages else ()
+        wanted: dict[str, set[UUID]] = {}
+        models: dict[str, type[BaseModel]] = {}
+        for refs in concerns:
+            for name, id_ in refs.items():
+                table = self.service.tables[name]
+                wanted.setdefault(table.name, set()).add(id_)
+                models[table.name] = table.model
+        for table in sorted(wanted):
+            await self.connection.execute(
+                # A row that does not exist cannot be locked: the two halves of a join may arrive at the
+                # same moment on two replicas. On conflict it exists already, which is just as good.
+                f"INSERT INTO {table} (id, version) SELECT id, 0 FROM unnest($1::uuid[]) AS id "  # noqa: S608
+                "ON CONFLICT DO NOTHING",
+                sorted(wanted[table]),
+            )
+        for table in sorted(wanted):
+            for row in await self.connection.fetch(
+                f"SELECT id, version, doc::text AS doc FROM {table} WHERE id = ANY($1::uuid[]) "  # noqa: S608
+                "ORDER BY id FOR UPDATE",
+                sorted(wanted[table]),
+            ):
+                self.rows[table, row["id"]] = _Row(table, row["id"], row["version"], row["doc"], models[table])
+        return {message.id: refs for message, refs in zip(messages, concerns, strict=True)}
+
+    def _one(
+        self,
+        message: Message,
+        new: set[UUID],
+        refs: Mapping[str, UUID] | None,
+        standing: set[int],
+    ) -> Outcome:
+        if message.fault is not None:
+            return self._park(message, message.fault)
+        if waiting_key(message) in self.halted:
+            return self._park(message, "behind_a_parked_message", waiting=True)
+        if message.inbox and message.id not in new:
+            return Outcome("duplicate")
+        if message.timer_number is not None and message.timer_number not in standing:
+            return Outcome("ignored", "timer_no_longer_stands")
+        if refs is None:
+            raise AssertionError("a fresh message always has its rows")
+        try:
+            state = self._state(refs)
+            if message.kind == "command":
+                self._check_command(message, state, refs)
+            answer = self.service.decide(state, message, self.service.programmes, self.now)
+            if isinstance(answer, Ignored):
+                return Outcome("ignored", answer.reason)
+            return self._apply(message, refs, state, answer)
+        except (Refused, Stale):
+            raise
+        except (NotYet, UnknownRulesVersion):
+            return self._park(message, parked.NOT_YET)
+        except Exception as error:
+            if message.kind == "command":
+                raise
+            log.error("fault_in_decide", service=self.service.name, type=message.type, **where(error))
+            return self._park(message, f"fault: {type(error).__name__}")
+
+    def _state(self, refs: Mapping[str, UUID]) -> Any:
+        documents = {
+            name: self.rows[self.service.tables[name].name, id_].get() for name, id_ in refs.items()
+        }
+        return self.service.state(ids=refs, **documents)
+
+    def _check_command(self, message: Message, state: Any, refs: Mapping[str, UUID]) -> None:
+        """The unit and the version: what is known only once the row is locked."""
+        about = next(iter(refs))
+        document = getattr(state, about)
+        row = self.rows[self.service.tables[about].name, refs[about]]
+        unit = getattr(document, "unit", None) or getattr(message.body, "unit", None)
+        actor = message.actor
+        if actor is not None and actor.kind in ("staff", "publisher") and unit and unit not in actor.units:
+            raise Refused("other_unit", status=403)
+        shown = getattr(message.body, "version", None)
+        if shown is not None and document is not None and shown < row.version:
+            raise Refused("changed_meanwhile", field="version", shown=shown, stored=row.version, about=str(row.id))
+
+    def _apply(
+        self, message: Message, refs: Mapping[str, UUID], before: Any, decision: Decision[Any]
+    ) -> Outcome:
+        for name, id_ in refs.items():
+            document = getattr(decision.state, name)
+            if document is not getattr(before, name):
+                row = self.rows[self.service.tables[name].name, id_]
+                row.document, row.dirty = document, True
+        about = next(iter(refs))
+        main = self.rows[self.service.tables[about].name, refs[about]]
+        version = main.version + main.dirty
+        held = {str(row_id) for row_id in refs.values()}
+        for ordinal, event in enumerate(decision.events):
+            name = type(event).__name__
+            if event.key not in held and event.key_field != "source_reference":
+                raise AssertionError(f"{name} is written without holding the row of its key")
+            self.outbox.append(
+                (
+                    uuid5(message.id, f"{name}/{ordinal}"),
+                    event.topic,
+                    event.key,
+                    name,
+                    event.model_dump_json(by_alias=True),
+                    message.id,
+                    version,
+                    self.now,
+                )
+            )
+        for ordinal, tombstone in enumerate(decision.tombstones):
+            self.outbox.append(
+                (
+                    uuid5(message.id, f"tombstone/{ordinal}"),
+                    tombstone.topic,
+                    tombstone.key,
+                    "Tombstone",
+                    None,
+                    message.id,
+                    version,
+                    self.now,
+                )
+            )
+        for timer in decision.timers:
+            self.schedules[timer.id] = timer
+        self.appends += decision.appends
+        outcome = Outcome(
+            "done",
+            id=main.id,
+            version=version,
+            events=tuple(type(event).__name__ for event in decision.events),
+            answer=decision.answer,
+        )
+        if message.digest is not None:
+            kept = {"id": str(main.id), "version": version, "events": outcome.events, **decision.answer}
+            self.answers.append((message.id, message.digest, json.dumps(kept, default=str)))
+        return outcome
+
+    def _park(self, message: Message, reason: str, *, waiting: bool = False) -> Outcome:
+        self.to_park.append(parked.ToPark(message, reason, waiting))
+        key = waiting_key(message)
+        if key is not None:
+            self.halted.add(key)
+        return Outcome("waiting" if waiting else "parked", reason)
+
+    async def _save(self, messages: Sequence[Message]) -> None:
+        connection = self.connection
+        dirty: dict[str, list[_Row]] = {}
+        empty: dict[str, list[UUID]] = {}
+        for (table, id_), row in self.rows.items():
+            if row.dirty:
+                dirty.setdefault(table, []).append(row)
+            elif row.stored is None:
+                empty.setdefault(table, []).append(id_)
+        for table, rows in sorted(dirty.items()):
+            saved = await connection.execute(
+                f"UPDATE {table} AS row SET version = new.version + 1, doc = new.doc::jsonb "  # noqa: S608
+                "FROM unnest($1::uuid[], $2::int[], $3::text[]) AS new (id, version, doc) "
+                "WHERE row.id = new.id AND row.version = new.version",
+                [row.id for row in rows],
+                [row.version for row in rows],
+                [row.document.model_dump_json(by_alias=True) for row in rows],
+            )
+            if saved != f"UPDATE {len(rows)}":
+                raise Stale(f"{table}: {saved} of {len(rows)}")
+        for table, ids in sorted(empty.items()):
+            await connection.execute(
+                f"DELETE FROM {table} WHERE id = ANY($1::uuid[]) AND doc IS NULL",  # noqa: S608
+                ids,
+            )
+        if self.outbox:
+            await connection.execute(
+                "INSERT INTO outbox (id, topic, key, type, body, cause, version, written_at) "
+                "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], "
+                "$6::uuid[], $7::int[], $8::timestamptz[])",
+                *_columns(self.outbox),
+            )
+            await connection.execute("SELECT pg_notify('outbox', '')")
+        await self._save_timers(messages)
+        for name in sorted({append.table for append in self.appends}):
+            rows_json = [dict(append.row) for append in self.appends if append.table == name]
+            columns = ", ".join(sorted(rows_json[0]))
+            await connection.execute(
+                f"INSERT INTO {name} ({columns}) SELECT {columns} "  # noqa: S608
+                f"FROM jsonb_populate_recordset(NULL::{name}, $1::jsonb)",
+                json.dumps(rows_json, default=str),
+            )
+            await connection.execute("SELECT pg_notify($1, '')", name)
+        if self.answers:
+            await connection.execute(
+                "INSERT INTO command_answer (id, digest, answer, answered_at) "
+                "SELECT id, digest, answer::jsonb, $4 "
+                "FROM unnest($1::uuid[], $2::bytea[], $3::text[]) AS a (id, digest, answer)",
+                *_columns(self.answers),
+                self.now,
+            )
+        if self.to_park and self.releasing is None:
+            await parked.park(connection, self.to_park, self.service.sealer, self.now)
+
+    async def _save_timers(self, messages: Sequence[Message]) -> None:
+        done = [m for m in messages if m.timer_number is not None]
+        if done:
+            # Handled, ignored or duplicate: a timer's row goes with its message, unless it was
+            # scheduled anew meanwhile and so has another number.
+            await self.connection.execute(
+                "DELETE FROM timer USING unnest($1::uuid[], $2::bigint[]) AS done (id, number) "
+                "WHERE timer.id = done.id AND timer.number = done.number",
+                [m.timer_id for m in done],
+                [m.timer_number for m in done],
+            )
+        cancelled = sorted(id_ for id_, timer in self.schedules.items() if isinstance(timer, Cancel))
+        if cancelled:
+            await self.connection.execute("DELETE FROM timer WHERE id = ANY($1::uuid[])", cancelled)
+        scheduled = sorted(
+            (id_, type(timer.timer).__name__, timer.timer.model_dump_json(), timer.at)
+            for id_, timer in self.schedules.items()
+            if isinstance(timer, Schedule)
+        )
+        if scheduled:
+            await self.connection.execute(
+                "INSERT INTO timer (id, type, body, due_at) "
+                "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) "
+                # The same timer once more replaces the earlier one, under a new number.
+                "ON CONFLICT (id) DO UPDATE SET number = nextval('timer_number'), "
+                "body = excluded.body, due_at = excluded.due_at",
+                *_columns(scheduled),
+            )
+            await self.connection.execute("SELECT pg_notify('timer', '')")
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _ordered_keys(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    return sorted({key for message in messages if (key := waiting_key(message)) is not None})

@@ -1,0 +1,63 @@
+"""From a page's form to the document that a command is read from.
+
+`a.b` nests, `name[]` repeats, a blank is left out. A few fields are the page's own and not the
+command's; every form may carry them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+
+KEY_FIELD = "Idempotency-Key"
+PAGE_FIELDS = ("return_to", KEY_FIELD, "token")
+
+
+def is_form(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").split(";")[0].strip()
+    return kind in ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def document_of(form: FormData) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The page's own fields, and the command's."""
+    own: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile) or not value.strip():
+            continue
+        if name in PAGE_FIELDS:
+            own[name] = value
+        else:
+            _put(fields, name.removesuffix("[]").split("."), value, repeats=name.endswith("[]"))
+    return own, _with_lists(fields)
+
+
+def _put(target: dict[str, Any], path: list[str], value: str, *, repeats: bool) -> None:
+    *parents, last = path
+    for parent in parents:
+        inner = target.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            return
+        target = inner
+    if repeats:
+        target.setdefault(last, []).append(value)
+    else:
+        target[last] = value
+
+
+def _with_lists(node: Any) -> Any:
+    """`wishes.0.plan` makes a list: a mapping whose keys are all numbers."""
+    if not isinstance(node, Mapping):
+        return node
+    inner = {name: _with_lists(value) for name, value in node.items()}
+    if inner and all(name.isdigit() for name in inner):
+        return [inner[name] for name in sorted(inner, key=int)]
+    return inner
+
+
+def safe_return(path: str | None, fallback: str = "/") -> str:
+    """A path on this very site, and nothing else."""
+    return path if path and path.startswith("/") and not path.startswith(("//", "/\\")) else fallback

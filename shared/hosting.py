@@ -1,0 +1,333 @@
+"""A service as a process: what runs beside the requests, and how it starts, waits and stops.
+
+Job: put a service's corridor, doors and loops under one FastAPI app. Guarantee: the process starts and
+serves without Kafka and without its database; each loop is supervised, with back-off; stopping
+finishes the batch in hand. It holds no rule of any service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from shared import commands, logs, maintenance, timers
+from shared.access import Access, NotAllowed, NotSignedIn
+from shared.consumer import Consumer
+from shared.corridor import Service, Table
+from shared.forms import is_form, safe_return
+from shared.links import LinkExpired, Reader
+from shared.messages import Decision, Ignored, Message
+from shared.metrics import LAG
+from shared.outbox import Kafka, relay
+from shared.pages import Pages, security_headers
+from shared.parked import Sealer
+from shared.postgres import CORRIDOR_MIGRATIONS, TRANSIENT, Connection, connect_pool, migrate
+from shared.problems import Problem
+from shared.programmes import Programmes, load
+from shared.settings import Settings
+from shared.transitions import Workflow
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 10.0
+STUCK_AFTER_SECONDS = 120.0
+LAG_EVERY_SECONDS = 5.0
+
+Loop = Callable[[], Awaitable[None]]
+Gauges = Callable[[Connection], Awaitable[None]]
+
+
+def real_time() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Host:
+    """A running service and its surroundings; what its routes and loops are built from.
+
+    `loops` are the service's own, by name; `gauges` sets its metrics over the database; `idle` says
+    whether its own loops have nothing to do (for whoever waits until all is settled).
+    """
+
+    service: Service
+    settings: Settings
+    access: Access
+    pages: Pages
+    app: FastAPI
+    kafka: Kafka
+    consumer: Consumer
+    loops: dict[str, Loop] = field(default_factory=dict)
+    gauges: list[Gauges] = field(default_factory=list)
+    idle: list[Callable[[], Awaitable[bool]]] = field(default_factory=list)
+    migrated: asyncio.Event = field(default_factory=asyncio.Event)
+    lagging_since: float | None = None
+    _moved: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.service.name
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        return self.service.pool
+
+
+async def host(
+    name: str,
+    folder: Path,
+    *,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    state: type[Any],
+    tables: Mapping[str, Table],
+    concerns: Callable[..., Awaitable[Any]],
+    workflow: Workflow,
+    decide: Callable[[Any, Message, Programmes, datetime], Decision[Any] | Ignored] | None = None,
+    timer_types: tuple[type[BaseModel], ...] = (),
+    version: str = "1.0",
+) -> Host:
+    """Build a service's host; its own routes, loops and gauges are added by its `app.py`."""
+    programmes = load(settings.programmes_dir)
+    service = Service(
+        name=name,
+        pool=await connect_pool(settings.database_url),
+        state=state,
+        tables=tables,
+        concerns=concerns,
+        decide=decide or workflow.decide,
+        messages=frozenset(workflow.messages),
+        timers={timer.__name__: timer for timer in timer_types},
+        programmes=programmes,
+        clock=clock,
+        sealer=Sealer(settings.seal_keys.split(",")),
+        migrations=(CORRIDOR_MIGRATIONS, folder / "migrations"),
+    )
+    kafka = Kafka(
+        settings.kafka_bootstrap_servers, settings.kafka_transactions, settings.kafka_session_timeout_ms
+    )
+    pages = Pages(folder, name, programmes, clock)
+    app = FastAPI(
+        title=f"Makker: {name}",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"/{name}/openapi.json",
+    )
+    running = Host(
+        service=service,
+        settings=settings,
+        access=Access(settings.access_public_keys, Reader(settings.link_public_keys), clock),
+        pages=pages,
+        app=app,
+        kafka=kafka,
+        consumer=Consumer(service, kafka),
+    )
+    app.router.lifespan_context = lambda _: lifespan(running)
+    app.add_middleware(security_headers)  # type: ignore[arg-type]
+    commands.mount(app, service, running.access, lambda *args: answer(running, *args))
+    pages.mount_static(app)
+    _health(running)
+    _problems(running)
+    return running
+
+
+@asynccontextmanager
+async def lifespan(running: Host) -> AsyncIterator[None]:
+    """Start everything that runs beside the requests; stop it in the order that loses nothing."""
+    service, dsn = running.service, running.settings.database_url
+    loops: dict[str, Loop] = {
+        "consumer": running.consumer.run,
+        "relay": lambda: relay(service, dsn, running.kafka),
+        "timers": lambda: timers.loop(service, dsn),
+        "leader": lambda: maintenance.lead(service, dsn, running.gauges),
+        "lag": lambda: watch_lag(running),
+        **running.loops,
+    }
+    preparing = asyncio.create_task(prepare(running))
+    tasks = {
+        name: asyncio.create_task(supervise(running, name, loop), name=f"{service.name}-{name}")
+        for name, loop in loops.items()
+    }
+    try:
+        yield
+    finally:
+        running.consumer.stopping.set()
+        preparing.cancel()
+        await asyncio.wait([tasks.pop("consumer")], timeout=25)
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(preparing, *tasks.values(), return_exceptions=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(service.pool.close(), 5)
+        service.pool.terminate()
+
+
+async def prepare(running: Host) -> None:
+    """Apply the migrations as soon as there is a database."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            await migrate(running.settings.database_url, *running.service.migrations)
+            running.migrated.set()
+            return
+        except TRANSIENT as error:
+            log.warning("waiting_for_database", service=running.name, **logs.where(error))
+        except Exception as error:
+            log.error("migrations_failed", service=running.name, problem=str(error)[:300], **logs.where(error))
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+async def supervise(running: Host, name: str, loop: Loop) -> None:
+    """Run a loop for ever; when it fails, wait a little longer each time, and begin again."""
+    await running.migrated.wait()
+    pause = FIRST_PAUSE_SECONDS
+    while not running.consumer.stopping.is_set():
+        began = time.monotonic()
+        try:
+            await loop()
+        except Exception as error:
+            log.warning("loop_failed", service=running.name, loop=name, **logs.where(error))
+        if time.monotonic() - began > 60:
+            pause = FIRST_PAUSE_SECONDS
+        with suppress(TimeoutError):
+            await asyncio.wait_for(running.consumer.stopping.wait(), pause)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+async def watch_lag(running: Host) -> None:
+    """Set the lag metric, and notice a consumer that is assigned, lagging and not moving."""
+    while True:
+        behind = await running.consumer.lag()
+        for topic, messages in (behind or {}).items():
+            LAG.labels(running.name, topic).set(messages)
+        still = running.consumer.moved == running._moved and not running.consumer.waiting
+        running._moved = running.consumer.moved
+        if behind and any(behind.values()) and still:
+            running.lagging_since = running.lagging_since or time.monotonic()
+        else:
+            running.lagging_since = None
+        await asyncio.sleep(LAG_EVERY_SECONDS)
+
+
+def _health(running: Host) -> None:
+    app, name = running.app, running.name
+
+    @app.get(f"/{name}/livez", include_in_schema=False)
+    async def livez() -> Response:
+        since = running.lagging_since
+        stuck = since is not None and time.monotonic() - since > STUCK_AFTER_SECONDS
+        return JSONResponse({"status": "stuck" if stuck else "alive"}, 503 if stuck else 200)
+
+    @app.get(f"/{name}/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        ready = running.migrated.is_set()
+        if ready:
+            try:
+                async with asyncio.timeout(2):
+                    await running.pool.fetchval("SELECT 1")
+            except Exception:
+                ready = False
+        return JSONResponse({"status": "ready" if ready else "waiting for the database"}, 200 if ready else 503)
+
+    @app.get(f"/{name}/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _problems(running: Host) -> None:
+    """Whatever a route raises becomes a problem for programs, and a page for people."""
+
+    def problem_of(error: Exception) -> Problem:
+        if isinstance(error, Problem):
+            return error
+        if isinstance(error, NotSignedIn):
+            return Problem(401, "not_signed_in")
+        if isinstance(error, LinkExpired):
+            return Problem(401, "link_expired")
+        if isinstance(error, NotAllowed):
+            return Problem(403, "not_allowed")
+        log.warning("database_away", service=running.name, **logs.where(error))
+        return Problem(503, "try_again")
+
+    async def handler(request: Request, error: Exception) -> Response:
+        problem = problem_of(error)
+        if "/api/" in request.url.path or "text/html" not in request.headers.get("accept", ""):
+            return problem.response()
+        if problem.status == 401 and problem.code == "not_signed_in" and request.method == "GET":
+            return RedirectResponse(f"/intake/sign-in?return_to={request.url.path}", 303)
+        return problem_page(running, request, problem)
+
+    for kind in (Problem, NotSignedIn, NotAllowed, LinkExpired, *TRANSIENT):
+        running.app.add_exception_handler(kind, handler)
+
+
+def problem_page(running: Host, request: Request, problem: Problem, return_to: str | None = None) -> Response:
+    """A problem in words, with the way back; what was typed is still in the browser's page before."""
+    try:
+        actor = running.access.actor(request)
+    except (NotSignedIn, LinkExpired):
+        actor = None
+    language = running.pages.language(request, actor)
+    words = running.service.programmes.codes
+    known = words.has("refusals", problem.code)
+    shown = {
+        "code": problem.code,
+        "detail": words.words("refusals", problem.code, language) if known else problem.detail,
+        "errors": [
+            {
+                "code": code,
+                "field": field_,
+                "message": words.words("refusals", code, language) if words.has("refusals", code) else message,
+            }
+            for code, field_, message in problem.errors
+            if code != problem.code
+        ],
+    }
+    return running.pages.render(
+        request, "error.html", actor=actor, status=problem.status, problem=shown, return_to=return_to
+    )
+
+
+async def answer(
+    running: Host, request: Request, document: Mapping[str, Any], result: Problem | dict[str, Any]
+) -> Response:
+    """A command's answer: JSON to a program, the way on to a person who sent a form."""
+    if not is_form(request):
+        return commands.as_json(result)
+    return_to = safe_return(document.get("return_to"))
+    if isinstance(result, Problem):
+        return problem_page(running, request, result, return_to)
+    for name, value in result.items():
+        return_to = return_to.replace(f"{{{name}}}", str(value))
+    return RedirectResponse(return_to, 303)
+
+
+def serve(create: Callable[[Settings], Awaitable[Host]], port: int = 8000, bind: str = "127.0.0.1") -> None:
+    """Run one service as a process of its own until SIGTERM."""
+
+    async def run() -> None:
+        settings = Settings()  # type: ignore[call-arg]  # The environment fills it.
+        logs.configure(settings.log_level)
+        running = await create(settings)
+        config = uvicorn.Config(
+            running.app, host=bind, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=20
+        )
+        await uvicorn.Server(config).serve()
+
+    asyncio.run(run())

@@ -1,0 +1,77 @@
+"""What is said when something cannot be done: RFC 9457 problems with stable codes.
+
+Guarantee: no problem repeats what was typed; a field is named by its path, a fault by its code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.responses import JSONResponse, Response
+
+TITLES = {
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Refused",
+    413: "Too large",
+    415: "Neither JSON nor a form",
+    422: "Does not fit",
+    429: "Too many requests",
+    500: "A fault of ours",
+    503: "Not now",
+}
+
+
+class Problem(Exception):
+    """`errors` are (code, field, message); `values` are further members of the answer."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        *,
+        field: str = "",
+        detail: str = "",
+        errors: Iterable[tuple[str, str, str]] = (),
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors) or ((code, field, detail or code.replace("_", " ")),)
+        self.values = dict(values or {})
+
+    def response(self) -> Response:
+        body = {
+            "type": "about:blank",
+            "title": TITLES.get(self.status, "Problem"),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail or self.code.replace("_", " "),
+            "errors": [{"code": c, "field": f, "message": m} for c, f, m in self.errors],
+        }
+        headers = {"Retry-After": "5"} if self.status in (429, 503) else {}
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return JSONResponse(
+            {**{k: _plain(v) for k, v in self.values.items()}, **body},
+            self.status,
+            headers,
+            media_type="application/problem+json",
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | list | None) else str(value)
+
+
+def of_validation(error: ValidationError) -> list[tuple[str, str, str]]:
+    """Pydantic's faults by code and path, without the input that caused them."""
+    return [
+        (fault["type"], ".".join(str(part) for part in fault["loc"]), fault["msg"])
+        for fault in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
