@@ -17,11 +17,11 @@ from pathlib import Path
 import psutil
 
 from tests.servers.places import place
-from tests.servers.topics import create_topics, delete_topics
+from tests.servers.topics import await_leaders, create_topics, delete_topics
 
 JARS = Path(__file__).parents[2] / ".cache" / "kafka-libs"
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
-START_TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 60
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -31,7 +31,7 @@ advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={folder}/data
+log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -41,6 +41,9 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+# Killed and started again, a broker is let in once its former self is given up, by default after 9 seconds.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 """
 
 
@@ -50,6 +53,7 @@ class RealKafka:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._log = folder / "log"
+        self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._port, self._controller_port = _free_ports()
 
@@ -68,9 +72,7 @@ class RealKafka:
         _end_leftover(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        settings = SETTINGS.format(
-            folder=self._folder, port=self._port, controller_port=self._controller_port
-        )
+        settings = SETTINGS.format(data=self._data, port=self._port, controller_port=self._controller_port)
         (self._folder / "server.properties").write_text(settings)
         arguments = ("format", "--standalone", "-t", CLUSTER_ID, "-c", "server.properties")
         subprocess.run(
@@ -81,7 +83,7 @@ class RealKafka:
         )
 
     def start(self) -> None:
-        """Returns once the broker takes requests and has all topics; what it held before is there again."""
+        """Returns once the broker takes requests; what it held before is there again."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._java("-Xms128m", "-Xmx512m", "kafka.Kafka", "server.properties"),
@@ -91,13 +93,14 @@ class RealKafka:
                 start_new_session=True,
             )
         (self._folder / "pid").write_text(str(self._process.pid))
-        give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
+        give_up_at = time.monotonic() + TIMEOUT_SECONDS
         while b"Kafka Server started" not in self._log.read_bytes():
             if not self.running or time.monotonic() > give_up_at:
                 self.kill()
                 raise RuntimeError(f"Kafka did not start: {self._log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.05)
-        create_topics(self.bootstrap)
+        if any(self._data.glob("*-v1-*")):
+            await_leaders(self.bootstrap)
 
     def stop(self) -> None:
         """Ends the broker in an orderly way; `start` continues with its data."""
@@ -122,6 +125,13 @@ class RealKafka:
         else:
             self.start()
         delete_topics(self.bootstrap)
+        # A topic made anew while its namesake's files are still there would be written into those, and be
+        # thrown away with them at the next start.
+        give_up_at = time.monotonic() + TIMEOUT_SECONDS
+        while any(self._data.glob("*-v1-*[0-9]")):
+            if time.monotonic() > give_up_at:
+                raise TimeoutError("the broker has not let go of deleted topics")
+            time.sleep(0.01)
         create_topics(self.bootstrap)
 
     def _java(self, *arguments: str) -> list[str]:
@@ -154,6 +164,7 @@ def real_kafka() -> Iterator[RealKafka]:
         broker.create()
         try:
             broker.start()
+            create_topics(broker.bootstrap)
             yield broker
         finally:
             broker.kill()
