@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.language import LANGUAGES, Formats, choose_language, read_words
+from shared.language import LANGUAGES, Formats, Words, choose_language, read_words
 from shared.programmes import Programmes, Unit
 
 SHARED = Path(__file__).parent
@@ -100,13 +100,7 @@ class Pages:
         """
         place = self._unit(unit, actor)
         asked = request.query_params.get("lang")
-        language = choose_language(
-            asked,
-            request.cookies.get(LANGUAGE_COOKIE),
-            preferred_language,
-            request.headers.get("accept-language"),
-            place.languages[0],
-        )
+        language = self.language(request, actor, unit=unit, preferred=preferred_language)
         # Opened by itself, a part of a page is a page too, so that a link to it leads somewhere.
         is_part = "hx-request" in request.headers
         text = (
@@ -138,6 +132,27 @@ class Pages:
                 samesite="lax",
             )
         return response
+
+    def language(
+        self,
+        request: Request,
+        actor: Actor | None = None,
+        *,
+        unit: str | None = None,
+        preferred: str | None = None,
+    ) -> str:
+        """The reader's language: asked for, chosen before, known of them, the browser's, or the unit's."""
+        return choose_language(
+            request.query_params.get("lang"),
+            request.cookies.get(LANGUAGE_COOKIE),
+            preferred,
+            request.headers.get("accept-language"),
+            self._unit(unit, actor).languages[0],
+        )
+
+    def words(self, language: str) -> Words:
+        """The texts by key in one language, for what is not a page: JSON items, answers."""
+        return self._words[language]
 
     def mount_static(self, app: Starlette) -> None:
         """Serves the shared files under the service's own name, so that the service stands alone."""
