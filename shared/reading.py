@@ -2,12 +2,15 @@
 
 Job: read a record into the contract that its type names. Guarantee: whatever arrives gives a message,
 a message with a `fault` (it will be parked), or None where it is not for this service; nothing raises.
-Written by hand, because a header that is not UTF-8, or a null value, must be a fault and not an
-exception, and because thousands a second pass here. It handles nothing.
+Written by hand, because a header that is not UTF-8, or a null value, must not be an exception, and
+because thousands a second pass here. An attribute that cannot be read counts as missing. It handles
+nothing.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -47,13 +50,14 @@ def read(handled: Collection[type[BaseModel]], service: str, record: Record) -> 
         if attributes.get("replayfor", service) != service:
             return None
         name = type_name(attributes.get("type", ""))
-        compacted = TOPICS[record.topic].compacted
+        topic = TOPICS.get(record.topic)
+        compacted = topic is not None and topic.compacted
         if record.value is None and compacted:
             return _tombstone(handled, record)
         model = EVENTS.get(name or "")
         if model is None:
             if "type" not in attributes:
-                raise _Fault("not a CloudEvent: ce_type is missing")
+                raise _Fault("not a CloudEvent: ce_type missing or unreadable")
             return None
         if model not in handled:
             return None
@@ -61,7 +65,9 @@ def read(handled: Collection[type[BaseModel]], service: str, record: Record) -> 
             raise _Fault(f"{name} does not belong on this topic")
         missing = [a for a in ("id", "source") if not attributes.get(a)]
         if missing:
-            raise _Fault(f"not a CloudEvent: {' and '.join('ce_' + a for a in missing)} missing")
+            raise _Fault(
+                f"not a CloudEvent: {' and '.join('ce_' + a for a in missing)} missing or unreadable"
+            )
         body = model.model_validate_json(data) if isinstance(data, bytes) else model.model_validate(data)
         return Message(
             id=message_id(attributes["source"], attributes["id"]),
@@ -75,17 +81,25 @@ def read(handled: Collection[type[BaseModel]], service: str, record: Record) -> 
     except _Fault as fault:
         return _unread(record, where, str(fault))
     except ValidationError as error:
-        fields = sorted({".".join(str(part) for part in fault["loc"]) for fault in error.errors()})
-        return _unread(record, where, f"does not fit its contract: {', '.join(fields)[:300]}")
+        # The contract's own fields alone: deeper in a path may stand a key of the record's.
+        fields = sorted({str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]})
+        return _unread(
+            record, where, f"does not fit its contract: {', '.join(fields) or 'not a JSON object'}"[:300]
+        )
 
 
 def _unread(record: Record, where: str, fault: str) -> Message:
     name = "?"
     for header, value in record.headers:
         if header == "ce_type":
-            name = value[:100].decode("utf-8", "replace").replace("\x00", "")
+            name = (value or b"")[:100].decode("utf-8", "replace").replace("\x00", "")
     return Message(
-        id=message_id("unread", where), type=name, body=Unread(), time=datetime.now(UTC), record=record, fault=fault
+        id=message_id("unread", where),
+        type=name,
+        body=Unread(),
+        time=datetime.now(UTC),
+        record=record,
+        fault=fault,
     )
 
 
@@ -95,31 +109,46 @@ def _envelope(record: Record) -> tuple[dict[str, str], bytes | dict[str, Any]]:
     content_type = ""
     for name, value in record.headers:
         lowered = name.lower()
-        if lowered.startswith("ce_") or lowered == "content-type":
-            try:
-                text = value.decode("utf-8")
-            except UnicodeDecodeError:
-                raise _Fault(f"the header {lowered[:40]} is not UTF-8") from None
+        try:
             if lowered == "content-type":
-                content_type = text.strip().lower()
-            else:
-                attributes[lowered[3:]] = text
-    if not content_type.startswith(STRUCTURED):
-        return attributes, record.value if record.value is not None else b""
-    event = _json(record.value)
-    if not isinstance(event, dict):
-        raise _Fault("not a CloudEvent: the structured value is no JSON object")
-    data = event.get("data", {})
-    return {
-        name: value for name, value in event.items() if name != "data" and isinstance(value, str)
-    }, data if isinstance(data, dict) else {"": data}
+                content_type = value.decode("utf-8").strip().lower()
+            elif lowered.startswith("ce_"):
+                attributes[lowered[3:]] = value.decode("utf-8")
+        except (UnicodeDecodeError, AttributeError):  # A client may give a header no value at all.
+            continue
+    data: bytes | dict[str, Any] = record.value if record.value is not None else b""
+    if content_type.startswith(STRUCTURED):
+        event = _json(record.value)
+        if not isinstance(event, dict):
+            raise _Fault("not a CloudEvent: the structured value is no JSON object")
+        data = _structured_data(event)
+        attributes = {
+            name: value for name, value in event.items() if name != "data" and isinstance(value, str)
+        }
+    return {name: value for name, value in attributes.items() if _storable(value)}, data
+
+
+def _structured_data(event: dict[str, Any]) -> bytes | dict[str, Any]:
+    """The data of a structured event; some libraries write bytes, and so `data_base64`."""
+    if "data_base64" in event:
+        try:
+            return base64.b64decode(event["data_base64"], validate=True)
+        except (TypeError, ValueError, binascii.Error):
+            raise _Fault("not a CloudEvent: data_base64 is no base64") from None
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
 
 
 def _json(value: bytes | None) -> Any:
+    """The value as JSON, where NaN and Infinity, which Python would take, are no numbers."""
     try:
-        return json.loads(value if value is not None else b"")
+        return json.loads(value if value is not None else b"", parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise _Fault("not JSON") from None
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(constant)
 
 
 def _referral(record: Record, where: str) -> Message:
@@ -131,14 +160,16 @@ def _referral(record: Record, where: str) -> Message:
     if not isinstance(document, dict):
         raise _Fault("not a JSON object")
     reference = document.get("source_reference")
-    if not isinstance(reference, str) or not 1 <= len(reference) <= LONGEST_REFERENCE or not _storable(reference):
+    if (
+        not isinstance(reference, str)
+        or not 1 <= len(reference) <= LONGEST_REFERENCE
+        or not _storable(reference)
+    ):
         raise _Fault("no readable source_reference, so there is nobody to answer")
     missing = tuple(f"ce_{name}" for name in ("id", "source", "type") if not attributes.get(name))
-    if "type" in attributes and type_name(attributes["type"]) != "Referral":
+    if attributes.get("type") and type_name(attributes["type"]) != "Referral":
         missing += ("ce_type",)
     source = attributes.get("source", "")
-    if not _storable(source):
-        raise _Fault("ce_source cannot be stored")
     return Message(
         id=message_id(source, attributes["id"]) if not missing else message_id("referral", where),
         type="Referral",
@@ -186,11 +217,16 @@ def timer_message(
 ) -> Message:
     """A timer that fell due, as a message; its id holds the number of its scheduling."""
     model = timers.get(type_)
+    content: BaseModel = Unread()
     fault = None if model is not None else f"this version knows no timer {type_}"
+    try:
+        content = model.model_validate_json(body) if model is not None else content
+    except ValidationError:
+        fault = "does not fit its contract"
     return Message(
         id=uuid5(timer_id, str(number)),
         type=type_,
-        body=model.model_validate_json(body) if model is not None else Unread(),
+        body=content,
         time=due_at,
         kind="timer",
         fault=fault,
