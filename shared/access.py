@@ -129,6 +129,4 @@ class Issuer:
             "units": units,
             "exp": int(time.time() + hours * 3600),
         } | ({"name": name} if name else {})
-        return jwt.encode(
-            {"alg": "Ed25519", "kid": self._key.kid}, claims, self._key, algorithms=["Ed25519"]
-        )
+        return jwt.encode({"alg": "Ed25519", "kid": self._key.kid}, claims, self._key, algorithms=["Ed25519"])

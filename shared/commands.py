@@ -46,7 +46,9 @@ async def send(
     """Let a command take effect. Raises `Refused`; a repeat under the same key gives the first answer."""
     name = type(command).__name__
     id_ = derived_id("command", service.name, actor.subject, key) if key else uuid4()
-    digest = (digest or hashlib.sha256(f"{name}\n{command.model_dump_json()}".encode()).digest()) if key else None
+    digest = (
+        (digest or hashlib.sha256(f"{name}\n{command.model_dump_json()}".encode()).digest()) if key else None
+    )
     message = Message(
         id=id_,
         type=name,
@@ -73,7 +75,9 @@ async def _first_answer(service: Service, id_: UUID, digest: bytes | None) -> Ou
         raise Refused("idempotency_key_reused")
     kept = json.loads(row["answer"])
     answer = {name: value for name, value in kept.items() if name not in ("id", "version", "events")}
-    return Outcome("done", id=UUID(kept["id"]), version=kept["version"], events=tuple(kept["events"]), answer=answer)
+    return Outcome(
+        "done", id=UUID(kept["id"]), version=kept["version"], events=tuple(kept["events"]), answer=answer
+    )
 
 
 def mount(app: FastAPI, service: Service, access: Access, answer: Answer) -> None:
@@ -93,7 +97,11 @@ def mount(app: FastAPI, service: Service, access: Access, answer: Answer) -> Non
                 responses=ANSWERS,
             )
     app.add_api_route(
-        f"/{service.name}/api/commands/{{name}}", door.unknown, methods=["POST"], include_in_schema=False, response_model=None
+        f"/{service.name}/api/commands/{{name}}",
+        door.unknown,
+        methods=["POST"],
+        include_in_schema=False,
+        response_model=None,
     )
 
 
@@ -112,14 +120,18 @@ class Door:
             except Problem as problem:
                 return await self.answer(request, document, problem)
             done = {"id": str(outcome.id), "version": outcome.version, "events": list(outcome.events)}
-            return await self.answer(request, document, done | {k: _plain(v) for k, v in outcome.answer.items()})
+            return await self.answer(
+                request, document, done | {k: _plain(v) for k, v in outcome.answer.items()}
+            )
 
         return command
 
     async def unknown(self, request: Request, name: str) -> Response:
         other = COMMANDS.get(name)
         if other is not None and other.service != self.service.name:
-            problem = Problem(404, "command_of_another_service", detail=f"ask /{other.service} for {other.__name__}")
+            problem = Problem(
+                404, "command_of_another_service", detail=f"ask /{other.service} for {other.__name__}"
+            )
         else:
             problem = Problem(404, "unknown_command", detail="this version handles no such command")
         return await self.answer(request, {}, problem)

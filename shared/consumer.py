@@ -136,8 +136,10 @@ class Consumer:
 
 
 async def _committed(consumer: Any, partition: TopicPartition) -> int:
-    committed = await consumer.committed(partition)
-    return committed if committed is not None else (await consumer.beginning_offsets([partition]))[partition]
+    committed: int | None = await consumer.committed(partition)
+    if committed is None:
+        committed = int((await consumer.beginning_offsets([partition]))[partition])
+    return committed
 
 
 def _raw(consumer: Callable[[], Any]) -> Callable[..., Any]:

@@ -209,9 +209,9 @@ class Pass:
         models: dict[str, type[BaseModel]] = {}
         for refs in concerns:
             for name, id_ in refs.items():
-                table = self.service.tables[name]
-                wanted.setdefault(table.name, set()).add(id_)
-                models[table.name] = table.model
+                stored_in = self.service.tables[name]
+                wanted.setdefault(stored_in.name, set()).add(id_)
+                models[stored_in.name] = stored_in.model
         for table in sorted(wanted):
             await self.connection.execute(
                 # A row that does not exist cannot be locked: the two halves of a join may arrive at the
@@ -226,7 +226,9 @@ class Pass:
                 "ORDER BY id FOR UPDATE",
                 sorted(wanted[table]),
             ):
-                self.rows[table, row["id"]] = _Row(table, row["id"], row["version"], row["doc"], models[table])
+                self.rows[table, row["id"]] = _Row(
+                    table, row["id"], row["version"], row["doc"], models[table]
+                )
         return {message.id: refs for message, refs in zip(messages, concerns, strict=True)}
 
     def _one(
@@ -265,9 +267,7 @@ class Pass:
             return self._park(message, f"fault: {type(error).__name__}")
 
     def _state(self, refs: Mapping[str, UUID]) -> Any:
-        documents = {
-            name: self.rows[self.service.tables[name].name, id_].get() for name, id_ in refs.items()
-        }
+        documents = {name: self.rows[self.service.tables[name].name, id_].get() for name, id_ in refs.items()}
         return self.service.state(ids=refs, **documents)
 
     def _check_command(self, message: Message, state: Any, refs: Mapping[str, UUID]) -> None:
@@ -281,7 +281,9 @@ class Pass:
             raise Refused("other_unit", status=403)
         shown = getattr(message.body, "version", None)
         if shown is not None and document is not None and shown < row.version:
-            raise Refused("changed_meanwhile", field="version", shown=shown, stored=row.version, about=str(row.id))
+            raise Refused(
+                "changed_meanwhile", field="version", shown=shown, stored=row.version, about=str(row.id)
+            )
 
     def _apply(
         self, message: Message, refs: Mapping[str, UUID], before: Any, decision: Decision[Any]

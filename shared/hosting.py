@@ -138,7 +138,7 @@ async def host(
         consumer=Consumer(service, kafka),
     )
     app.router.lifespan_context = lambda _: lifespan(running)
-    app.add_middleware(security_headers)  # type: ignore[arg-type]
+    app.add_middleware(security_headers)
     commands.mount(app, service, running.access, lambda *args: answer(running, *args))
     pages.mount_static(app)
     _health(running)
@@ -188,7 +188,9 @@ async def prepare(running: Host) -> None:
         except TRANSIENT as error:
             log.warning("waiting_for_database", service=running.name, **logs.where(error))
         except Exception as error:
-            log.error("migrations_failed", service=running.name, problem=str(error)[:300], **logs.where(error))
+            log.error(
+                "migrations_failed", service=running.name, problem=str(error)[:300], **logs.where(error)
+            )
         await asyncio.sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -243,7 +245,9 @@ def _health(running: Host) -> None:
                     await running.pool.fetchval("SELECT 1")
             except Exception:
                 ready = False
-        return JSONResponse({"status": "ready" if ready else "waiting for the database"}, 200 if ready else 503)
+        return JSONResponse(
+            {"status": "ready" if ready else "waiting for the database"}, 200 if ready else 503
+        )
 
     @app.get(f"/{name}/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -293,7 +297,9 @@ def problem_page(running: Host, request: Request, problem: Problem, return_to: s
             {
                 "code": code,
                 "field": field_,
-                "message": words.words("refusals", code, language) if words.has("refusals", code) else message,
+                "message": words.words("refusals", code, language)
+                if words.has("refusals", code)
+                else message,
             }
             for code, field_, message in problem.errors
             if code != problem.code
@@ -322,7 +328,7 @@ def serve(create: Callable[[Settings], Awaitable[Host]], port: int = 8000, bind:
     """Run one service as a process of its own until SIGTERM."""
 
     async def run() -> None:
-        settings = Settings()  # type: ignore[call-arg]  # The environment fills it.
+        settings = Settings()  # The environment fills it.
         logs.configure(settings.log_level)
         running = await create(settings)
         config = uvicorn.Config(

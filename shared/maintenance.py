@@ -41,7 +41,9 @@ async def lead(service: Service, dsn: str, gauges: Sequence[Callable[[Connection
 async def set_gauges(service: Service, connection: Connection) -> None:
     """The shared gauges over the database."""
     now, name = service.clock(), service.name
-    PARKED.labels(name).set(await connection.fetchval("SELECT count(*) FROM parked WHERE state <> 'discarded'"))
+    PARKED.labels(name).set(
+        await connection.fetchval("SELECT count(*) FROM parked WHERE state <> 'discarded'")
+    )
     unsent = await connection.fetchrow("SELECT count(*), min(written_at) FROM outbox WHERE sent_at IS NULL")
     count, oldest = (unsent[0], unsent[1]) if unsent is not None else (0, None)
     OUTBOX_UNSENT.labels(name).set(count)

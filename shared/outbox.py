@@ -77,7 +77,8 @@ async def publish_once(
     else:
         await _send(producer, service, rows)
     await connection.execute(
-        "UPDATE outbox SET sent_at = $3 FROM unnest($1::bigint[], $2::timestamptz[]) AS s (position, written_at) "
+        "UPDATE outbox SET sent_at = $3 "
+        "FROM unnest($1::bigint[], $2::timestamptz[]) AS s (position, written_at) "
         "WHERE outbox.position = s.position AND outbox.written_at = s.written_at",
         [row["position"] for row in rows],
         [row["written_at"] for row in rows],

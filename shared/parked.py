@@ -91,7 +91,8 @@ async def park(connection: Connection, items: Sequence[ToPark], sealer: Sealer, 
             [key for _, key in keys],
         )
     await connection.executemany(
-        "INSERT INTO parked (id, topic, partition, record_offset, key, type, state, reason, sealed, parked_at) "
+        "INSERT INTO parked "
+        "(id, topic, partition, record_offset, key, type, state, reason, sealed, parked_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
         # Delivered again while it is parked: one row is enough.
         "ON CONFLICT (topic, partition, record_offset) DO NOTHING",

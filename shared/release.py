@@ -40,7 +40,9 @@ async def release(service: Service, parked_id: UUID, *, discard: str | None = No
             if first is None:
                 raise Refused("not_found", status=404)
             await connection.execute(
-                "SELECT 1 FROM parked_key WHERE topic = $1 AND key = $2 FOR UPDATE", first["topic"], first["key"]
+                "SELECT 1 FROM parked_key WHERE topic = $1 AND key = $2 FOR UPDATE",
+                first["topic"],
+                first["key"],
             )
             rows = await connection.fetch(
                 "SELECT * FROM parked WHERE state <> 'discarded' AND (id = $1 OR (topic = $2 AND key = $3)) "
@@ -57,7 +59,8 @@ async def release(service: Service, parked_id: UUID, *, discard: str | None = No
             for row in rows:
                 if row["id"] == parked_id and discard is not None:
                     await connection.execute(
-                        "UPDATE parked SET state = 'discarded', sealed = NULL, reason = reason || $2 WHERE id = $1",
+                        "UPDATE parked SET state = 'discarded', sealed = NULL, reason = reason || $2 "
+                        "WHERE id = $1",
                         parked_id,
                         " (discarded)",
                     )
@@ -72,7 +75,9 @@ async def release(service: Service, parked_id: UUID, *, discard: str | None = No
                         raise Refused("still_cannot_be_handled", reason=outcome.reason)
                     # What waited is the next that cannot be handled: it is the parked one now.
                     await connection.execute(
-                        "UPDATE parked SET state = 'parked', reason = $2 WHERE id = $1", row["id"], outcome.reason
+                        "UPDATE parked SET state = 'parked', reason = $2 WHERE id = $1",
+                        row["id"],
+                        outcome.reason,
                     )
                     await connection.execute("DELETE FROM inbox WHERE id = $1", message.id)
                     break
@@ -81,7 +86,8 @@ async def release(service: Service, parked_id: UUID, *, discard: str | None = No
             await connection.execute("DELETE FROM parked WHERE id = ANY($1::uuid[])", gone)
             await connection.execute(
                 "DELETE FROM parked_key k WHERE topic = $1 AND key = $2 AND NOT EXISTS "
-                "(SELECT 1 FROM parked p WHERE p.topic = k.topic AND p.key = k.key AND p.state <> 'discarded')",
+                "(SELECT 1 FROM parked p "
+                "WHERE p.topic = k.topic AND p.key = k.key AND p.state <> 'discarded')",
                 first["topic"],
                 first["key"],
             )

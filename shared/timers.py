@@ -23,7 +23,8 @@ LONGEST_WAIT_SECONDS = 5.0
 async def due(service: Service, now: datetime, limit: int = TIMERS_AT_ONCE) -> list[Message]:
     """The timers that are due at `now`, oldest first."""
     rows = await service.pool.fetch(
-        "SELECT id, number, type, body, due_at FROM timer WHERE due_at <= $1 ORDER BY due_at, number LIMIT $2",
+        "SELECT id, number, type, body, due_at FROM timer WHERE due_at <= $1 "
+        "ORDER BY due_at, number LIMIT $2",
         now,
         limit,
     )

@@ -1,0 +1,32 @@
+"""Followup's composition root: what it is made of, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from services.followup import api, metrics, pages
+from services.followup.handlers import TABLES, concerns
+from services.followup.workflow import TIMERS, WORKFLOW, State
+from shared.hosting import Host, host, real_time
+from shared.settings import Settings
+
+
+async def create(settings: Settings, clock: Callable[[], datetime] = real_time) -> Host:
+    """The service, ready to be served."""
+    running = await host(
+        "followup",
+        Path(__file__).parent,
+        settings=settings,
+        clock=clock,
+        state=State,
+        tables=TABLES,
+        concerns=concerns,
+        workflow=WORKFLOW,
+        timer_types=TIMERS,
+    )
+    api.mount(running)
+    pages.mount(running)
+    running.gauges.append(metrics.gauges(running.service))
+    return running

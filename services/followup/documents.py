@@ -1,0 +1,92 @@
+"""What followup keeps: a case's track through its placements, and each placement with its check-ins."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.contracts.followup import Mode
+from shared.contracts.intake import Goal, GoalText
+from shared.contracts.model import FreeText, Party
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CaseTrack(Document):
+    """A case (sag) as followup knows it: who has a part in it, and how many placements there were."""
+
+    id: UUID
+    state: Literal["known"] = "known"
+    unit: str | None = None
+    programme: str | None = None
+    parties: tuple[Party, ...] = ()
+    started: int = 0
+    texts_version: int = 0
+    presentation: FreeText | None = None
+    goal_texts: tuple[GoalText, ...] = ()
+
+
+class CheckIn(Document):
+    """A follow-up conversation (opfølgningssamtale). `at` is None while only its day is known."""
+
+    id: UUID
+    number: int
+    due_on: date
+    state: Literal["booked", "held", "missed"]
+    at: datetime | None = None
+    mode: Mode | None = None
+    held_on: date | None = None
+    present: tuple[UUID, ...] = ()
+    note: FreeText | None = None
+
+
+class Agreed(Document):
+    """What the match agreed on: the frame (ramme) of the placement."""
+
+    proposal_id: UUID
+    place_id: UUID
+    host_id: UUID | None = None
+    mentor_id: UUID | None = None
+    starts_on: date
+    ends_on: date | None = None
+    hours_per_week: float
+    times: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
+
+
+class Placement(Document):
+    """Placement (forløb): one round of a case. Its id is the match's.
+
+    `agreed` comes from matching and `cleared_on` from intake, in either order; the placement starts
+    when both are there and the agreed day has come.
+    """
+
+    id: UUID
+    case_id: UUID
+    unit: str
+    programme: str
+    round: int
+    rules_version: str
+    state: Literal["expected", "agreed", "cleared", "planned", "running", "ended", "cancelled", "withdrawn"]
+    parties: tuple[Party, ...] = ()
+    agreed: Agreed | None = None
+    cleared_on: date | None = None
+    goals: tuple[Goal, ...] = ()
+    started_on: date | None = None
+    ended_on: date | None = None
+    how: Literal["completed", "early", "failed_match"] | None = None
+    reason: str | None = None
+    next_step: str | None = None
+    outcome: str | None = None
+    competences: tuple[FreeText, ...] = ()
+    chain_position: int = 1
+    check_ins: tuple[CheckIn, ...] = ()
+
+    @property
+    def open_check_in(self) -> CheckIn | None:
+        return next((one for one in self.check_ins if one.state == "booked"), None)

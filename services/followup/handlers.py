@@ -1,0 +1,37 @@
+"""Which rows a message concerns: the placement of its round, and the case it is a part of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from services.followup.documents import CaseTrack, Placement
+from services.followup.store import cases_of
+from services.followup.workflow import WORKFLOW
+from shared.contracts.model import match_id
+from shared.corridor import Table
+from shared.messages import Message, Tombstone
+from shared.postgres import Connection
+
+TABLES = {"placement": Table("placement", Placement), "case": Table("case_track", CaseTrack)}
+
+
+async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
+    """Rows by field of `State`, for each message. A placement never changes its case."""
+    asked = [m.body.placement_id for m in messages if hasattr(m.body, "placement_id")]
+    cases = await cases_of(connection, asked)
+    return [_concerned(message, cases) for message in messages]
+
+
+def _concerned(message: Message, cases: dict[UUID, UUID]) -> dict[str, UUID]:
+    body: Any = message.body
+    if isinstance(body, Tombstone):
+        return {"case": UUID(body.key)}
+    if WORKFLOW.of[type(body)].aggregate == "case":
+        return {"case": body.case_id}
+    if hasattr(body, "placement_id"):
+        placement = body.placement_id
+        # Without a placement there is no case either; the command is answered with "not found".
+        return {"placement": placement, "case": cases.get(placement, placement)}
+    return {"placement": match_id(body.case_id, body.round), "case": body.case_id}

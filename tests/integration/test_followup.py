@@ -1,0 +1,176 @@
+"""Followup through the corridor on PostgreSQL: from the two halves of the join to the second check-in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from demo.settings import Keys
+from services.followup.app import create
+from shared.commands import send
+from shared.contracts.followup import EndPlacement, RecordCheckIn
+from shared.contracts.intake import StartCleared
+from shared.contracts.matching import MatchAgreed
+from shared.contracts.model import Event, match_id
+from shared.corridor import handle
+from shared.hosting import Host
+from shared.messages import Actor, Message, Refused
+from shared.postgres import migrate
+from shared.timers import run_due
+from tests.servers.postgres import Databases
+
+UNIT, PROGRAMME = "DK-0169", "foreningspraktik"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def followup(database: Databases, clock: Clock) -> AsyncIterator[Host]:
+    host = await create(Keys().settings(await database("followup")), clock)
+    await migrate(host.settings.database_url, *host.service.migrations)
+    yield host
+    await host.pool.close()
+
+
+def event(body: Event, now: datetime) -> Message:
+    return Message(uuid4(), type(body).__name__, body, now, source="/makker/test")
+
+
+def agreed(case: UUID, starts_on: date, ends_on: date | None = None, round_: int = 1) -> MatchAgreed:
+    return MatchAgreed(
+        unit=UNIT,
+        programme=PROGRAMME,
+        case_id=case,
+        round=round_,
+        rules_version="2020-01-01",
+        match_id=match_id(case, round_),
+        proposal_id=uuid4(),
+        place_id=uuid4(),
+        starts_on=starts_on,
+        ends_on=ends_on,
+        hours_per_week=5,
+        times=("tue-evening",),
+    )
+
+
+def cleared(case: UUID, round_: int = 1) -> StartCleared:
+    return StartCleared(
+        unit=UNIT,
+        programme=PROGRAMME,
+        case_id=case,
+        round=round_,
+        rules_version="2020-01-01",
+        earliest_start=date(2026, 3, 2),
+    )
+
+
+async def written(host: Host) -> list[str]:
+    return [row["type"] for row in await host.pool.fetch("SELECT type FROM outbox ORDER BY position")]
+
+
+STAFF = Actor("anna", "staff", uuid4(), roles=frozenset({"caseworker"}), units=frozenset({UNIT}))
+
+
+@pytest.mark.parametrize("first", ["agreed", "cleared"])
+async def test_a_placement_starts_once_both_halves_are_there_in_either_order(
+    followup: Host, clock: Clock, first: str
+) -> None:
+    case = uuid4()
+    halves: list[Event] = [agreed(case, date(2026, 3, 2)), cleared(case)]
+    if first == "cleared":
+        halves.reverse()
+    await handle(followup.service, [event(halves[0], clock.now)])
+    assert await written(followup) == []
+    await handle(followup.service, [event(halves[1], clock.now)])
+    assert await written(followup) == ["PlacementStarted", "CheckInBooked"]
+
+
+async def test_a_planned_placement_starts_on_the_agreed_day_in_the_units_time_zone(
+    followup: Host, clock: Clock
+) -> None:
+    case = uuid4()
+    both = [event(agreed(case, date(2026, 3, 9)), clock.now), event(cleared(case), clock.now)]
+    await handle(followup.service, both)
+    clock.now = datetime(2026, 3, 8, 22, 59, tzinfo=UTC)
+    await run_due(followup.service)
+    assert await written(followup) == []
+    clock.now = datetime(2026, 3, 8, 23, 0, tzinfo=UTC)
+    await run_due(followup.service)
+    assert await written(followup) == ["PlacementStarted", "CheckInBooked"]
+
+
+async def test_a_held_check_in_is_followed_by_the_next_a_month_on(followup: Host, clock: Clock) -> None:
+    case = uuid4()
+    await handle(
+        followup.service, [event(agreed(case, date(2026, 3, 2)), clock.now), event(cleared(case), clock.now)]
+    )
+    clock.now += timedelta(days=31)
+    await run_due(followup.service)
+    await send(followup.service, RecordCheckIn(placement_id=match_id(case, 1), held=True, note="ok"), STAFF)
+    rows = await followup.pool.fetch(
+        "SELECT type, body::jsonb ->> 'due_on' AS day FROM outbox ORDER BY position"
+    )
+    assert [(row["type"], row["day"]) for row in rows] == [
+        ("PlacementStarted", None),
+        ("CheckInBooked", "2026-04-02"),
+        ("CheckInDue", "2026-04-02"),
+        ("CheckInHeld", "2026-04-02"),
+        ("CheckInBooked", "2026-05-02"),
+    ]
+
+
+async def test_a_match_whose_start_is_never_cleared_fails_by_itself(followup: Host, clock: Clock) -> None:
+    case = uuid4()
+    await handle(followup.service, [event(agreed(case, date(2026, 3, 9)), clock.now)])
+    clock.now += timedelta(days=60)
+    await run_due(followup.service)
+    assert await written(followup) == ["PlacementEnded"]
+
+
+async def test_a_command_of_another_unit_or_on_nothing_is_refused_and_leaves_no_trace(
+    followup: Host, clock: Clock
+) -> None:
+    case = uuid4()
+    await handle(
+        followup.service, [event(agreed(case, date(2026, 3, 2)), clock.now), event(cleared(case), clock.now)]
+    )
+    before = await written(followup)
+    stranger = Actor("bo", "staff", uuid4(), roles=frozenset({"caseworker"}), units=frozenset({"NO-3222"}))
+    with pytest.raises(Refused) as other:
+        await send(followup.service, EndPlacement(placement_id=match_id(case, 1)), stranger)
+    assert other.value.status == 403
+    with pytest.raises(Refused) as nothing:
+        await send(followup.service, EndPlacement(placement_id=uuid4()), STAFF)
+    assert nothing.value.status == 404
+    assert await written(followup) == before
+    assert await followup.pool.fetchval("SELECT count(*) FROM placement") == 1
+
+
+async def test_a_repeat_under_the_same_key_gives_the_first_answer(followup: Host, clock: Clock) -> None:
+    case = uuid4()
+    await handle(
+        followup.service, [event(agreed(case, date(2026, 3, 2)), clock.now), event(cleared(case), clock.now)]
+    )
+    command = RecordCheckIn(placement_id=match_id(case, 1), held=True)
+    first = await send(followup.service, command, STAFF, key="k1")
+    again = await send(followup.service, command, STAFF, key="k1")
+    assert (again.id, again.version, again.events) == (first.id, first.version, first.events)
+    with pytest.raises(Refused) as reused:
+        await send(
+            followup.service, RecordCheckIn(placement_id=match_id(case, 1), held=False), STAFF, key="k1"
+        )
+    assert reused.value.code == "idempotency_key_reused"
