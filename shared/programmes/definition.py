@@ -170,8 +170,9 @@ class Rules(Part):
     """All that differs by programme, unit or date: one version of a programme as it holds in one unit.
 
     `rules_version` is the day from which the version is in force, and what an event names. `provenance` tells
-    of each value, by its dotted key, the source document (`A` to `E`) or `assumed`; the tables of a list go by
-    their code: `preparation.interview.lead_days`. An absent age limit is none; empty `target_groups` take anyone.
+    of each value, by its dotted key, the source document (`A` to `E`) or `assumed`; the tables of a list go
+    by their code: `preparation.interview.lead_days`. An absent age limit is none; an empty `target_groups`
+    takes anyone.
     """
 
     programme: str

@@ -29,8 +29,8 @@ def key_lines(text: str) -> Mapping[Path, int]:
             value.read(line)
         elif header := HEADER.match(line):
             table = _table(_keys(header[2]), counts, new_element=header[1] == "[[")
-            lines.setdefault(table[:-1] if header[1] == "[[" else table, number)
-            lines[table] = number
+            for end in range(1, len(table) + 1):
+                lines.setdefault(table[:end], number)
         elif assignment := ASSIGNMENT.match(line):
             path = table
             for key in _keys(assignment[1]):

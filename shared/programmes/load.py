@@ -1,8 +1,8 @@
 """Reads the programme definitions, the units and the code lists of a folder, checks them, and looks them up.
 
 Guarantee: what `load` returns is free of faults; otherwise it raises one `DefinitionError` that names every
-fault in every file, each with file, line, dotted key and remedy. Files are read once, when a process starts: a
-change needs a restart. What the values mean is not decided here.
+fault in every file, each with file, line, dotted key and remedy. Files are read once, when a process starts:
+a change needs a restart. What the values mean is not decided here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path as FilePath
@@ -162,7 +162,7 @@ class File:
         if fault not in self.faults:
             self.faults.append(fault)
 
-    def report_all(self, faults: Iterator[Fault], prefix: Path = ()) -> None:
+    def report_all(self, faults: Iterable[Fault], prefix: Path = ()) -> None:
         """Note faults whose paths begin below `prefix`."""
         for path, message, remedy in faults:
             self.report((*prefix, *path), message, remedy)
@@ -182,7 +182,8 @@ def _codes(file: File) -> Codes:
                 remedy = 'write code = { da = "...", nb = "...", en = "..." }'
                 file.report((name, code), "a code needs its words in da, nb and en, and nothing else", remedy)
     found = Codes(lists)
-    file.report_all(faults_of_codes(found) if not file.faults else iter(()))
+    if not file.faults:
+        file.report_all(faults_of_codes(found))
     return found
 
 
@@ -190,7 +191,7 @@ def _units(file: File) -> dict[str, Unit]:
     for key in file.tables:
         if key != "unit":
             file.report((key,), "unknown key", 'units stand in tables [unit."DK-0169"]')
-    tables = file.tables.get("unit", {})
+    tables = _tables(file, ("unit",), file.tables.get("unit", {}))
     found = (_model(Unit, {**table, "id": unit}, file, ("unit", unit)) for unit, table in tables.items())
     return {unit.id: unit for unit in found if unit}
 
@@ -202,7 +203,11 @@ def _programme(file: File, name: str, units: Mapping[str, Unit], codes: Codes) -
             file.report((key,), "unknown key", "all rules stand below [[version]]")
     offering = [unit for unit in units.values() if name in unit.programmes]
     latest = date.min
-    for index, table in enumerate(file.tables.get("version", [])):
+    versions = file.tables.get("version", [])
+    if not isinstance(versions, list) or not all(isinstance(table, dict) for table in versions):
+        file.report(("version",), "versions are a list of tables", "write [[version]] above each")
+        return
+    for index, table in enumerate(versions):
         start = table.get("from")
         if type(start) is not date:
             remedy = "write a date, as from = 2020-01-01"
@@ -213,7 +218,7 @@ def _programme(file: File, name: str, units: Mapping[str, Unit], codes: Codes) -
             file.report(("version", index, "from"), f"{start} does not come after {latest}", remedy)
         latest = start
         yield from _version(file, name, index, offering, codes)
-    if not file.tables.get("version") and not file.faults:
+    if not versions and not file.faults:
         file.report((), "it holds no version", "begin with [[version]] and from = 2020-01-01")
 
 
@@ -221,20 +226,38 @@ def _version(file: File, name: str, index: int, offering: list[Unit], codes: Cod
     at: Path = ("version", index)
     table = dict(file.tables["version"][index])
     names = {"programme": name, "rules_version": table.pop("from").isoformat()}
-    overrides = table.pop("unit", {})
+    overrides = _tables(file, (*at, "unit"), table.pop("unit", {}))
     languages = tuple(sorted({language for unit in offering for language in unit.languages}))
     base = _tree(file, table, at)
-    if _rules(file, base, {**names, "unit": ""}, at, codes, languages) is None:
+    whole = _model(Rules, _document(base, {**names, "unit": ""}), file, at)
+    if whole is None:
         return
-    for unit in overrides:
-        if unit not in {offered.id for offered in offering}:
+    known = tuple(faults_of_rules(whole, codes, languages))
+    file.report_all(known, at)
+    for named in overrides:
+        if named not in {offered.id for offered in offering}:
             remedy = "correct the id, or add the programme to the unit in units.toml"
-            file.report((*at, "unit", unit), f"no unit {unit!r} offers {name!r}", remedy)
+            file.report((*at, "unit", named), f"no unit {named!r} offers {name!r}", remedy)
     for unit in offering:
         below: Path = (*at, "unit", unit.id)
         tree = laid_over(base, _tree(file, overrides.get(unit.id, {}), below))
-        if rules := _rules(file, tree, {**names, "unit": unit.id}, below, codes, unit.languages):
+        if rules := _model(Rules, _document(tree, {**names, "unit": unit.id}), file, below):
+            faults = faults_of_rules(rules, codes, unit.languages)
+            file.report_all((fault for fault in faults if fault not in known), below)
             yield rules
+
+
+def _tables(file: File, at: Path, tables: Any) -> dict[str, Table]:
+    """What should be a table of tables, by id; anything else is a fault and left out."""
+    if not isinstance(tables, dict):
+        file.report(at, "it is no table", 'write a table for each unit, as [unit."DK-0169"]')
+        return {}
+    for key, table in tables.items():
+        if not isinstance(table, dict):
+            file.report(
+                (*at, key), "it is no table", "write the id of a unit in square brackets, and keys below"
+            )
+    return {key: table for key, table in tables.items() if isinstance(table, dict)}
 
 
 def _tree(file: File, table: Table, at: Path) -> Table:
@@ -245,13 +268,8 @@ def _tree(file: File, table: Table, at: Path) -> Table:
     return with_sources(table)
 
 
-def _rules(
-    file: File, tree: Table, names: Mapping[str, str], at: Path, codes: Codes, languages: tuple[str, ...]
-) -> Rules | None:
-    rules = _model(Rules, {**values(tree), **names, "provenance": dict(provenance(tree))}, file, at)
-    if rules:
-        file.report_all(faults_of_rules(rules, codes, languages), at)
-    return rules
+def _document(tree: Table, names: Mapping[str, str]) -> Table:
+    return {**values(tree), **names, "provenance": dict(provenance(tree))}
 
 
 def _model(model: type[Model], table: Table, file: File, at: Path) -> Model | None:
