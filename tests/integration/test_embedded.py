@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from demo.embedded.kafka import EmbeddedKafka
 from demo.embedded.mailbox import Mailbox
-from demo.embedded.postgres import FolderInUse, create_database, embedded_postgres
+from demo.embedded.postgres import FolderInUse, create_database, postgres_server
 from shared.contracts.topics import TOPICS
 from tests.servers.places import place
 from tests.servers.postgres import Databases, own_postgres
@@ -23,8 +23,9 @@ TOPIC = "intake-events-v1"
 DIES_WITH_POSTGRES_RUNNING = """
 import os, signal, sys
 from pathlib import Path
-from demo.embedded.postgres import embedded_postgres
-with embedded_postgres(Path(sys.argv[1])):
+from demo.embedded.postgres import postgres_server
+with postgres_server(Path(sys.argv[1])) as server:
+    print(server.folder, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -112,32 +113,38 @@ async def test_a_durable_postgres_waits_for_the_disk() -> None:
 
 
 def test_an_ended_postgres_leaves_no_file_and_no_process() -> None:
-    with place("postgres") as folder:
-        with embedded_postgres(folder):
-            started = _servers_in(folder)
-        assert started
-        assert not _servers_in(folder)
-        assert not folder.exists()
+    with own_postgres() as server:
+        assert _servers_in(server.folder)
+
+    assert not _servers_in(server.folder)
+    assert not server.folder.exists()
 
 
 def test_two_processes_never_share_a_postgres_folder() -> None:
-    with place("postgres") as folder, embedded_postgres(folder):
-        with pytest.raises(FolderInUse), embedded_postgres(folder):
+    with place("postgres") as folder, postgres_server(folder) as server:
+        with pytest.raises(FolderInUse), postgres_server(folder):
             pass
-        assert _servers_in(folder)
+        assert _servers_in(server.folder)
 
 
 async def test_a_killed_process_leaves_a_postgres_that_the_next_start_ends() -> None:
     with place("postgres") as folder:
         killed = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", DIES_WITH_POSTGRES_RUNNING, str(folder), cwd=Path(__file__).parents[2]
+            sys.executable,
+            "-c",
+            DIES_WITH_POSTGRES_RUNNING,
+            str(folder),
+            cwd=Path(__file__).parents[2],
+            stdout=asyncio.subprocess.PIPE,
         )
-        assert await killed.wait() == -signal.SIGKILL
-        (leftover,) = _servers_in(folder)
+        printed, _ = await killed.communicate()
+        assert killed.returncode == -signal.SIGKILL
+        (leftover,) = _servers_in(Path(printed.decode().strip()))
 
-        with embedded_postgres(folder) as dsn:
-            assert _servers_in(folder) != [leftover]
-            connection = await asyncpg.connect(dsn)
+        with postgres_server(folder) as server:
+            (running,) = _servers_in(server.folder)
+            assert running != leftover
+            connection = await asyncpg.connect(server.dsn)
             assert await connection.fetchval("SELECT 1") == 1
             await connection.close()
 
