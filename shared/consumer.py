@@ -9,7 +9,7 @@ the handler ends only when the batch has taken effect, and then acknowledges.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class Consumer:
     """One running consumer, and what `/livez`, the lag metric and the demonstration look at.
 
     `busy` is true while a batch is in hand, `waiting` while it waits for the database; `moved` counts
-    the batches that were handled.
+    the batches that were handled, `done` says up to which offset each partition is.
     """
 
     service: Service
@@ -51,6 +51,7 @@ class Consumer:
     busy: bool = False
     waiting: bool = False
     moved: int = 0
+    done: dict[TopicPartition, int] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -59,6 +60,7 @@ class Consumer:
             self.kafka.bootstrap_servers,
             client_id=f"makker-{self.service.name}",
             allow_auto_create_topics=False,
+            apply_types=False,
             logger=None,
             graceful_timeout=30.0,
         )
@@ -86,9 +88,10 @@ class Consumer:
             self.broker = self.subscriber = None
             await broker.stop()
 
-    async def _batch(self, records: Any, message: KafkaAckableMessage) -> None:
+    async def _batch(self, message: KafkaAckableMessage) -> None:
         """Handle one batch and acknowledge it; waits, with back-off, while the database is away."""
         self.busy = True
+        records: Any = message.raw_message
         try:
             await self._handle(records)
             try:
@@ -97,45 +100,50 @@ class Consumer:
                 # The group has moved on; what was handled comes again and is recognised.
                 log.warning("offset_not_committed", service=self.service.name, **where(error))
             self.moved += 1
+            for raw in records:
+                self.done[TopicPartition(raw.topic, raw.partition)] = raw.offset + 1
         finally:
             self.busy = False
 
     async def _handle(self, records: tuple[ConsumerRecord[bytes, bytes], ...]) -> None:
-        service = self.service
-        messages: list[Message] = []
-        for raw in records:
-            record = Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(raw.headers))
-            message = read(service.messages, service.name, record)
-            if message is None:
-                HANDLED.labels(service.name, "other", "ignored:not_for_this_service").inc()
-            else:
-                messages.append(message)
-        pause = FIRST_PAUSE_SECONDS
+        service, pause = self.service, FIRST_PAUSE_SECONDS
         while True:
             try:
-                await handle(service, messages)
+                await handle(service, list(self._read(records)))
                 self.waiting = False
                 return
             except Exception as error:  # The batch must not be lost to whatever it is.
-                self.waiting = away = isinstance(error, TRANSIENT)
-                log.warning("batch_waits", service=service.name, database_away=away, **where(error))
+                self.waiting = isinstance(error, TRANSIENT)
+                log.warning("batch_waits", service=service.name, database_away=self.waiting, **where(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
+    def _read(self, records: tuple[ConsumerRecord[bytes, bytes], ...]) -> Iterator[Message]:
+        for raw in records:
+            record = Record(raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(raw.headers))
+            message = read(self.service.messages, self.service.name, record)
+            if message is not None:
+                yield message
+            else:
+                HANDLED.labels(self.service.name, "other", "ignored:not_for_this_service").inc()
+
     async def lag(self) -> dict[str, int] | None:
-        """Messages not yet committed as handled, by topic; None while nothing is assigned."""
+        """Messages that have not taken effect yet, by topic; None while nothing is assigned."""
         consumer = self.subscriber.consumer if self.subscriber is not None else None
         if consumer is None or not consumer.assignment():
             return None
-        partitions = sorted(consumer.assignment())
-        ends = await consumer.end_offsets(partitions)
+        assigned = sorted(consumer.assignment())
+        self.done = {partition: offset for partition, offset in self.done.items() if partition in assigned}
         behind = dict.fromkeys(read_by(self.service.name), 0)
-        for partition in partitions:
-            behind[partition.topic] += max(0, ends[partition] - await _committed(consumer, partition))
+        for partition, end in (await consumer.end_offsets(assigned)).items():
+            if end and partition not in self.done:
+                self.done[partition] = await _begins_at(consumer, partition)
+            behind[partition.topic] += max(0, end - self.done.get(partition, 0))
         return behind
 
 
-async def _committed(consumer: Any, partition: TopicPartition) -> int:
+async def _begins_at(consumer: Any, partition: TopicPartition) -> int:
+    """Where this consumer took the partition up: what was committed, else its first message."""
     committed: int | None = await consumer.committed(partition)
     if committed is None:
         committed = int((await consumer.beginning_offsets([partition]))[partition])
@@ -160,4 +168,4 @@ def _raw(consumer: Callable[[], Any]) -> Callable[..., Any]:
 
 
 async def _undecoded(message: KafkaAckableMessage) -> Any:
-    return message.raw_message
+    return message
