@@ -1,4 +1,4 @@
-// What a page does in the browser: the menu on a phone, people's names, parts that do not answer, forms sent once.
+// What a page does in the browser: the menu on a phone, people's names, parts that do not answer, commands.
 // Without it every page can still be read and every form sent. It stores nothing, and asks its own address alone.
 "use strict";
 
@@ -80,18 +80,70 @@ document.documentElement.classList.add("js");
     root.querySelector("[data-error-summary]")?.focus();
   }
 
-  function sendOnce(event) {
+  function setSending(form, isSending) {
+    if (isSending) form.setAttribute("aria-busy", "true");
+    else form.removeAttribute("aria-busy");
+    for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = isSending;
+  }
+
+  // A command is sent once, and what was typed stays in the form when it is refused.
+  async function sendCommand(event) {
     const form = event.target;
     if (!form.matches("[data-command]")) return;
-    if (form.getAttribute("aria-busy") === "true") {
-      event.preventDefault();
+    event.preventDefault();
+    if (form.hasAttribute("aria-busy")) return;
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    setSending(form, true);
+    let page = "";
+    try {
+      const answer = await fetch(form.action, { method: "POST", headers: { Accept: "text/html" }, body });
+      if (answer.redirected) {
+        goTo(answer.url, body.get("return_to"));
+        return;
+      }
+      page = await answer.text();
+    } catch {
+      // It may have arrived all the same: sent again it carries the same key, and takes effect once.
+    }
+    showRefusal(form, page);
+    setSending(form, false);
+  }
+
+  // An answer's address has lost the place on the page that the form named; and what has been done is seen only
+  // once the page is fetched anew, also where the address stays what it was.
+  function goTo(address, returnTo) {
+    const place = (returnTo ?? "").split("#")[1];
+    history.pushState(null, "", place ? `${address}#${place}` : address);
+    location.reload();
+  }
+
+  // The page that says why becomes a note above the questions, and each fault leads to its own.
+  function showRefusal(form, page) {
+    const said = new DOMParser().parseFromString(page, "text/html").querySelector("[data-refusal]");
+    const note = document.createElement("div");
+    note.className = "alert alert-error";
+    note.dataset.errorSummary = "";
+    note.setAttribute("role", "alert");
+    note.tabIndex = -1;
+    note.append(said ? said.content : document.body.dataset.notSent);
+    for (const group of form.querySelectorAll(".form-error")) group.classList.remove("form-error");
+    for (const question of form.querySelectorAll("[aria-invalid]")) question.removeAttribute("aria-invalid");
+    for (const link of note.querySelectorAll("[data-field]")) leadToField(form, link);
+    form.querySelector("[data-error-summary]")?.remove();
+    form.prepend(note);
+    note.focus();
+  }
+
+  function leadToField(form, link) {
+    const name = CSS.escape(link.dataset.field);
+    const question = form.querySelector(`[name="${name}"][id], [name="${name}[]"][id]`);
+    if (!question) {
+      link.replaceWith(link.textContent);
       return;
     }
-    form.setAttribute("aria-busy", "true");
-    // The button that was pressed is a part of the answer, so it may be disabled only once the form is gathered.
-    setTimeout(() => {
-      for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = true;
-    });
+    link.href = `#${question.id}`;
+    question.setAttribute("aria-invalid", "true");
+    question.closest(".form-group").classList.add("form-error");
   }
 
   function toggleMenu(event) {
@@ -113,7 +165,7 @@ document.documentElement.classList.add("js");
   }
   document.addEventListener("click", retryPart);
   document.addEventListener("click", toggleMenu);
-  document.addEventListener("submit", sendOnce);
+  document.addEventListener("submit", sendCommand);
   // A page kept from before the form was sent shows what was then, and its form's key is used: fetch it anew.
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
