@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -42,7 +43,7 @@ class Gallery:
         self._add_doors()
 
     def _add_pages(self) -> None:
-        shown = {"amina": AMINA, "lars": LARS, "hidden_person": HIDDEN}
+        shown: dict[str, Any] = {"amina": AMINA, "lars": LARS, "hidden_person": HIDDEN}
         staff = {"/": "today.html", "/intake/cases/1": "case.html", "/intake/cases": "cases.html"}
         for path, template in staff.items():
 
@@ -58,7 +59,7 @@ class Gallery:
 
         @self.app.get("/gone")
         async def error_page(request: Request) -> Response:
-            problem = {"code": "answered_already", "detail": None, "errors": []}
+            problem: dict[str, object] = {"code": "answered_already", "detail": None, "errors": []}
             return self.pages.render(request, "error.html", status=409, problem=problem, return_to="/")
 
     def _add_doors(self) -> None:
