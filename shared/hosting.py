@@ -61,7 +61,8 @@ class Host:
     """A running service and its surroundings; what its routes and loops are built from.
 
     `loops` are the service's own, by name; `gauges` sets its metrics over the database; `idle` says
-    whether its own loops have nothing to do (for whoever waits until all is settled).
+    whether its own loops have nothing to do now, `next_due` when they will have, beside the timers (for
+    whoever waits until all is settled, or moves time).
     """
 
     service: Service
@@ -74,6 +75,7 @@ class Host:
     loops: dict[str, Loop] = field(default_factory=dict)
     gauges: list[Gauges] = field(default_factory=list)
     idle: list[Callable[[], Awaitable[bool]]] = field(default_factory=list)
+    next_due: list[Callable[[], Awaitable[datetime | None]]] = field(default_factory=list)
     migrated: asyncio.Event = field(default_factory=asyncio.Event)
     lagging_since: float | None = None
     _moved: int = 0
@@ -158,6 +160,7 @@ async def lifespan(running: Host) -> AsyncIterator[None]:
         "lag": lambda: watch_lag(running),
         **running.loops,
     }
+    running.next_due.append(lambda: timers.next_due_at(service))
     preparing = asyncio.create_task(prepare(running))
     tasks = {
         name: asyncio.create_task(supervise(running, name, loop), name=f"{service.name}-{name}")
