@@ -1,0 +1,46 @@
+"""Which rows a message concerns: a contact, a proposal's or a match's matter, or one mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from services.notifications.documents import ContactFile, Mail, MailResult, Matter
+from shared.contracts.followup import FollowupEvent
+from shared.contracts.intake import Contact
+from shared.contracts.matching import MatchAgreed, MatchCancelled
+from shared.contracts.notifications import RetryMail
+from shared.corridor import Table
+from shared.messages import Message, Tombstone
+from shared.postgres import Connection
+
+TABLES = {
+    "mail": Table("mail", Mail),
+    "contact": Table("contact", ContactFile),
+    "matter": Table("matter", Matter),
+}
+
+
+async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
+    """Rows by field of `State`, for each message; every message carries what is needed."""
+    return [_concerned(message.body) for message in messages]
+
+
+def _concerned(body: Any) -> dict[str, UUID]:
+    match body:
+        case Contact():
+            return {"contact": body.person_id}
+        case Tombstone():
+            return {"contact": UUID(body.key)}
+        case MailResult():
+            # The receiver's row orders what is said about their mails.
+            return {"mail": body.mail_id, "contact": body.person_id}
+        case RetryMail():
+            return {"mail": body.mail_id}
+        case FollowupEvent():
+            return {"matter": body.placement_id}
+        case MatchAgreed() | MatchCancelled():
+            return {"matter": body.match_id}
+        case _:
+            return {"matter": body.proposal_id}
