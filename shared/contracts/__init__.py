@@ -1,0 +1,5 @@
+"""Every contract module, imported here, so that the registers of events and commands are full."""
+
+from shared.contracts import followup, intake, matching, notifications, parked, referral
+
+__all__ = ["followup", "intake", "matching", "notifications", "parked", "referral"]
