@@ -1,6 +1,7 @@
 """What somebody outside can do: publish on Kafka, call over HTTP, read the mail and follow its links.
 
-The demonstration and the end-to-end tests play everybody through these doors alone.
+The demonstration and the tests play everybody through these doors alone. What is sent carries its key
+and is sent again when nobody answers, as a careful client does it.
 """
 
 from __future__ import annotations
@@ -8,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +18,11 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 LINK = re.compile(r"https?://[^\s<>\"]+")
+PAUSE_SECONDS = 0.2
+NOT_NOW = (429, 502, 503)
+
+Token = Callable[[str, list[str]], Awaitable[str]]
+Mails = Callable[[str], Awaitable[list[dict[str, Any]]]]
 
 
 class Wrong(Exception):
@@ -25,12 +30,20 @@ class Wrong(Exception):
 
 
 class Outside:
-    """One program or person at the doors of a running stack."""
+    """One program or person at the doors. `urls` say where each service is served, by its name.
 
-    def __init__(self, url: str, kafka: str) -> None:
-        self.url = url
+    `patience_seconds` is how long a request that nobody answers is sent again.
+    """
+
+    def __init__(
+        self, urls: Mapping[str, str], kafka: str, token: Token, mails: Mails, *, patience_seconds: float = 0
+    ) -> None:
         self.kafka = kafka
-        self._http = httpx.AsyncClient(base_url=url, timeout=60)
+        self.mails = mails
+        self._urls = urls
+        self._token = token
+        self._patience_seconds = patience_seconds
+        self._http = httpx.AsyncClient(timeout=60)
         self._producer: AIOKafkaProducer | None = None
         self._tokens: dict[str, str] = {}
 
@@ -42,9 +55,24 @@ class Outside:
     async def token(self, role: str, units: list[str] | None = None) -> str:
         key = f"{role} {units}"
         if key not in self._tokens:
-            answer = await self._http.post("/demo/token", json={"role": role, "units": units or []})
-            self._tokens[key] = answer.json()["token"]
+            self._tokens[key] = await self._token(role, units or [])
         return self._tokens[key]
+
+    async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """One request, sent again while nobody answers. `path` may be a whole link."""
+        path = re.sub(r"^https?://[^/]+", "", path)
+        service = path.split("/", 2)[1]
+        url = self._urls.get(service, self._urls["intake"]) + path
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._patience_seconds
+        while True:
+            with suppress(httpx.TransportError):
+                answer = await self._http.request(method, url, **more)
+                if answer.status_code not in NOT_NOW or loop.time() >= ends_at:
+                    return answer
+            if loop.time() >= ends_at:
+                raise Wrong(f"{method} {path}: nobody answers")
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def ask(
         self,
@@ -60,7 +88,9 @@ class Outside:
         """A request, signed in as `role`; its JSON. Raises `Wrong` for any other status than expected."""
         if role is not None:
             headers["Authorization"] = f"Bearer {await self.token(role, units)}"
-        answer = await self._http.request(method, path, json=body, headers=headers)
+        if method == "POST":
+            headers.setdefault("Idempotency-Key", str(uuid4()))
+        answer = await self.send(method, path, json=body, headers=headers)
         if answer.status_code not in expect:
             raise Wrong(f"{method} {path}: {answer.status_code} {answer.text[:1000]}")
         return answer.json()
@@ -117,40 +147,52 @@ class Outside:
             await asyncio.gather(task, return_exceptions=True)
             await consumer.stop()
 
-    async def settle(self) -> None:
-        await self.ask("POST", "/demo/settle", role=None)
-
-    async def now(self) -> datetime:
-        return datetime.fromisoformat((await self.get("/demo/clock", role=None))["now"])
-
-    async def days_pass(self, days: float) -> None:
-        await self.ask("POST", "/demo/clock", {"days": days}, role=None)
-
-    async def mails(self, to: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = await self.get(f"/demo/mailbox?to={to}", role=None)
-        return found
-
-    async def link(self, to: str, containing: str) -> str:
-        """The newest link of this kind in somebody's mail. Raises `Wrong` if there is none."""
+    async def link(self, to: str, containing: str) -> str | None:
+        """The newest link of this kind in somebody's mail, if there is one."""
         for mail in reversed(await self.mails(to)):
             for link in LINK.findall(mail["text"]):
                 if containing in link:
                     return str(link)
-        raise Wrong(f"no mail to {to} has a link with {containing}")
+        return None
 
-    async def page(self, path_or_link: str, expect: tuple[int, ...] = (200,), role: str | None = None) -> str:
+    async def page(self, path: str, *, expect: tuple[int, ...] = (200,), role: str | None = None) -> str:
         """A page's HTML, as a browser without script would get it."""
         headers = {"Accept": "text/html"}
         if role is not None:
             headers["Cookie"] = f"makker_session={await self.token(role)}"
-        answer = await self._http.get(path_or_link.removeprefix(self.url), headers=headers)
+        answer = await self.send("GET", path, headers=headers)
         if answer.status_code not in expect:
-            raise Wrong(f"GET {path_or_link}: {answer.status_code} {answer.text[:500]}")
+            raise Wrong(f"GET {path}: {answer.status_code} {answer.text[:500]}")
         return answer.text
 
     async def post_form(self, path: str, fields: dict[str, str], expect: tuple[int, ...] = (303,)) -> str:
         """A page's form, sent; gives where it leads."""
-        answer = await self._http.post(path, data=fields)
+        fields = {"Idempotency-Key": str(uuid4()), **fields}
+        answer = await self.send("POST", path, data=fields)
         if answer.status_code not in expect:
             raise Wrong(f"POST {path}: {answer.status_code} {answer.text[:500]}")
         return str(answer.headers.get("location", ""))
+
+
+class Visitor(Outside):
+    """Somebody outside the demonstration, which has one address, tokens for the asking and a mailbox."""
+
+    def __init__(self, url: str, kafka: str) -> None:
+        super().__init__({"intake": url}, kafka, self._ask_for_token, self._read_mailbox)
+
+    async def _ask_for_token(self, role: str, units: list[str]) -> str:
+        answer = await self.send("POST", "/demo/token", json={"role": role, "units": units})
+        return str(answer.json()["token"])
+
+    async def _read_mailbox(self, to: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self.get(f"/demo/mailbox?to={to}", role=None)
+        return found
+
+    async def settle(self) -> None:
+        await self.ask("POST", "/demo/settle", role=None)
+
+    async def days_pass(self, days: float) -> None:
+        await self.ask("POST", "/demo/clock", {"days": days}, role=None)
+
+    async def now(self) -> str:
+        return str((await self.get("/demo/clock", role=None))["now"])
