@@ -18,6 +18,7 @@ _BROKER = 1
 _POINTER, _INT, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 _SIGNATURES: dict[str, tuple[type | None, list[type]]] = {
     "rd_kafka_conf_new": (_POINTER, []),
+    "rd_kafka_conf_set": (_INT, [_POINTER, _TEXT, _TEXT, _POINTER, ctypes.c_size_t]),
     "rd_kafka_new": (_POINTER, [_INT, _POINTER, _TEXT, ctypes.c_size_t]),
     "rd_kafka_destroy": (None, [_POINTER]),
     "rd_kafka_mock_cluster_new": (_POINTER, [_POINTER, _INT]),
@@ -49,7 +50,10 @@ class EmbeddedKafka:
     def __init__(self, topics: Mapping[str, int]) -> None:
         self._library = _library()
         error = ctypes.create_string_buffer(256)
-        self._client = self._library.rd_kafka_new(_PRODUCER, self._library.rd_kafka_conf_new(), error, 256)
+        settings = self._library.rd_kafka_conf_new()
+        # The client, which we need to hold the cluster, would warn that it is told of none.
+        self._library.rd_kafka_conf_set(settings, b"log_level", b"0", None, 0)
+        self._client = self._library.rd_kafka_new(_PRODUCER, settings, error, 256)
         if not self._client:
             raise RuntimeError(error.value.decode())
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, 1)

@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 30
 
 def create_topics(bootstrap: str) -> None:
     """Creates those that are missing, and returns once every partition takes requests."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = _admin(bootstrap)
     wanted = [NewTopic(topic.name, topic.partitions, 1, config=_settings(topic)) for topic in TOPICS.values()]
     for creation in admin.create_topics(wanted).values():
         try:
@@ -28,7 +28,7 @@ def create_topics(bootstrap: str) -> None:
 
 def delete_topics(bootstrap: str) -> None:
     """Deletes every topic of the contract, and with them what groups have committed on them."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = _admin(bootstrap)
     present = list(admin.list_topics(timeout=TIMEOUT_SECONDS).topics.keys() & TOPICS.keys())
     if present:
         for deletion in admin.delete_topics(present).values():
@@ -37,7 +37,7 @@ def delete_topics(bootstrap: str) -> None:
 
 def await_leaders(bootstrap: str) -> None:
     """Returns once every partition takes requests, which is a little after its topic is known."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = _admin(bootstrap)
     wanted = {TopicPartition(name, number) for name, count in PARTITIONS.items() for number in range(count)}
     give_up_at = time.monotonic() + TIMEOUT_SECONDS
     while wanted:
@@ -45,6 +45,11 @@ def await_leaders(bootstrap: str) -> None:
         wanted = {partition for partition, answer in answers.items() if answer.exception(TIMEOUT_SECONDS)}
         if wanted and time.monotonic() > give_up_at:
             raise TimeoutError(f"{len(wanted)} partitions have no leader: {wanted}")
+
+
+def _admin(bootstrap: str) -> AdminClient:
+    # Brokers here are ended on purpose, of which each client would write a line.
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
 def _settings(topic: Topic) -> dict[str, str]:
