@@ -1,0 +1,8 @@
+"""`python -m services.matching`: matching as a process of its own."""
+
+import os
+
+from services.matching.app import create
+from shared.hosting import serve
+
+serve(create, port=int(os.environ.get("PORT", 8000)), bind=os.environ.get("BIND", "127.0.0.1"))

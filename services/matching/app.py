@@ -1,0 +1,37 @@
+"""Matching put together: its corridor, its doors, the solver's loop and its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from services.matching import api, loop, pages
+from services.matching.documents import OWN_MESSAGES, State
+from services.matching.handlers import TABLES, concerns
+from services.matching.metrics import gauges
+from services.matching.workflow import WORKFLOW
+from shared.hosting import Host, host, real_time
+from shared.settings import Settings
+
+
+async def create(settings: Settings, clock: Callable[[], datetime] = real_time) -> Host:
+    """The service, ready to be served; it starts without Kafka and without its database."""
+    running = await host(
+        "matching",
+        Path(__file__).parent,
+        settings=settings,
+        clock=clock,
+        state=State,
+        tables=TABLES,
+        concerns=concerns,
+        workflow=WORKFLOW,
+        timer_types=OWN_MESSAGES,
+    )
+    service = running.service
+    running.loops["solver"] = lambda: loop.loop(service, settings.database_url)
+    running.idle.append(lambda: loop.idle(service))
+    running.gauges.append(gauges())
+    api.mount(running)
+    pages.mount(running)
+    return running

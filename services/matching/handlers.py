@@ -1,0 +1,88 @@
+"""Which rows a message concerns: a case's events its proposal too, a proposal's messages its case and place.
+
+Guarantee: rows are looked up in bulk and without locks; what may change before they are locked (which proposal
+a case has) the workflow checks, and asks for another pass. Case and place of a proposal never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.matching import store
+from services.matching.documents import (
+    CaseFile,
+    LapseProposal,
+    LookAgain,
+    NoPairFound,
+    PairFound,
+    Place,
+    PoolFile,
+    Proposal,
+    RemindAnswer,
+)
+from shared.contracts.followup import PlacementEnded, PlacementStarted
+from shared.contracts.intake import PlaceOffered, PlaceWithdrawn
+from shared.contracts.matching import AgreeMatch, AnswerProposal, CancelMatch, ProposePairs, WithdrawProposal
+from shared.contracts.model import CaseFields, derived_id
+from shared.corridor import Table
+from shared.messages import Message
+from shared.postgres import Connection
+
+TABLES = {
+    "proposal": Table("proposal", Proposal),
+    "case": Table("case_file", CaseFile),
+    "place": Table("place", Place),
+    "pool": Table("pool", PoolFile),
+}
+
+OF_A_PROPOSAL = (AnswerProposal, WithdrawProposal, AgreeMatch, RemindAnswer, LapseProposal, LookAgain)
+OF_A_MATCH = (CancelMatch, PlacementStarted, PlacementEnded)
+
+
+def _match_of(message: Message) -> UUID | None:
+    body = message.body
+    if isinstance(body, CancelMatch):
+        return body.match_id
+    return body.placement_id if isinstance(body, PlacementStarted | PlacementEnded) else None
+
+
+async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
+    """The ids of the rows, by field of `State`; the first is the one that the message is about."""
+    bodies = [message.body for message in messages]
+    proposals = await store.rows_of_proposals(
+        connection, [body.proposal_id for body in bodies if isinstance(body, OF_A_PROPOSAL)]
+    )
+    matches = await store.rows_of_matches(
+        connection, [match for message in messages if (match := _match_of(message)) is not None]
+    )
+    cases = await store.rows_of_cases(
+        connection,
+        [
+            body.case_id
+            for body in bodies
+            if isinstance(body, CaseFields) and not isinstance(body, OF_A_MATCH)
+        ],
+    )
+    found: list[dict[str, UUID]] = []
+    for message in messages:
+        body = message.body
+        match = _match_of(message)
+        if isinstance(body, PairFound):
+            found.append({"proposal": body.proposal_id, "case": body.case_id, "place": body.place_id})
+        elif isinstance(body, NoPairFound):
+            found.append({"case": body.case_id})
+        elif isinstance(body, PlaceOffered | PlaceWithdrawn):
+            found.append({"place": body.place_id})
+        elif isinstance(body, ProposePairs):
+            found.append({"pool": derived_id("pool", body.unit, body.programme)})
+        elif isinstance(body, OF_A_PROPOSAL):
+            found.append(proposals.get(body.proposal_id, {"proposal": body.proposal_id}))
+        elif match is not None:
+            # A match that is not known here is a row that is not there: refused, or ignored.
+            found.append(matches.get(match, {"proposal": match}))
+        elif isinstance(body, CaseFields):
+            found.append(cases.get(body.case_id, {"case": body.case_id}))
+        else:
+            raise AssertionError(f"{message.type} concerns no row that is known here")
+    return found

@@ -1,0 +1,175 @@
+"""The solver's loop: reads what has changed, solves the pool, and lets what it found take effect.
+
+Job: for each pool with a change that is due, once at a time among all replicas (a session's advisory lock): read
+exactly the rows of `pool_change` that are there, then the pool; solve in a thread, outside any transaction;
+send each pair, and each case without one, through the corridor; delete exactly the rows that were read.
+
+Guarantee: nothing that has changed is left unsolved. A row that is written after the rows were read stays, and
+the pool is solved again; a pair whose case or place has changed meanwhile is dropped under their locks, and
+puts its pool up again. If the process dies between the pairs' commits and the rows' deletion, the rows are read
+again: the cases that have a proposal by then are not in the pool any more, the best pairs of the rest are the same
+as before, and a message that has had its effect is a duplicate, because its id comes from the rows read and the
+pair. It holds no lock on any row while it solves, and decides nothing: that is the workflow's.
+
+When a row is due it says itself, by the service's clock: arrivals are gathered as long as the programme says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import structlog
+from pydantic import BaseModel
+
+from services.matching import queries
+from services.matching.documents import CaseFile, NoPairFound, PairFound, Place
+from services.matching.effects import asking_of, candidate_of, offered_of
+from services.matching.metrics import MATCH_SECONDS
+from services.matching.solver.edges import Asking, pool_of, why_not
+from services.matching.solver.optimum import solve
+from shared.contracts.model import derived_id
+from shared.corridor import Service, handle
+from shared.messages import Message
+from shared.postgres import lock_number
+
+log = structlog.get_logger()
+
+LONGEST_WAIT_SECONDS = 1.0
+MESSAGES_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A pool to be solved: one programme in one unit."""
+
+    unit: str
+    programme: str
+
+
+async def loop(service: Service, dsn: str) -> None:
+    """Solve pools as they change, woken by the rows; ends with an error if the database goes."""
+    connection = await asyncpg.connect(dsn, timeout=5, command_timeout=30)
+    try:
+        woken = asyncio.Event()
+        await connection.add_listener("pool_change", lambda *_: woken.set())
+        while True:
+            woken.clear()
+            while await run_due(service, connection):
+                pass
+            try:
+                # Short, because the clock may be moved, and another replica may have let a pool go.
+                await asyncio.wait_for(woken.wait(), LONGEST_WAIT_SECONDS)
+            except TimeoutError:
+                continue
+    finally:
+        connection.terminate()
+
+
+async def run_due(service: Service, connection: asyncpg.Connection) -> int:
+    """Solve each pool that is due now and that nobody else is solving; gives how many were."""
+    solved = 0
+    for pool in await due(service, service.clock()):
+        async with _alone(connection, pool) as mine:
+            if mine:
+                solved += await solve_pool(service, pool)
+    return solved
+
+
+async def due(service: Service, now: datetime) -> list[Changed]:
+    """The pools with a change that is due, the longest due first."""
+    rows = await service.pool.fetch(
+        "SELECT unit, programme FROM pool_change GROUP BY unit, programme HAVING min(due_at) <= $1 "
+        "ORDER BY min(due_at), unit, programme",
+        now,
+    )
+    return [Changed(row["unit"], row["programme"]) for row in rows]
+
+
+async def next_due_at(service: Service) -> datetime | None:
+    """When the next pool is to be solved, if one is."""
+    found: datetime | None = await service.pool.fetchval("SELECT min(due_at) FROM pool_change")
+    return found
+
+
+async def idle(service: Service) -> bool:
+    """Whether nothing is due. Rows go only once their pool is solved, so one that is being solved is not idle."""
+    return not await due(service, service.clock())
+
+
+@asynccontextmanager
+async def _alone(connection: asyncpg.Connection, pool: Changed) -> AsyncIterator[bool]:
+    number = lock_number(f"matching-pool\n{pool.unit}\n{pool.programme}")
+    mine: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1)", number)
+    try:
+        yield mine
+    finally:
+        if mine:
+            await connection.fetchval("SELECT pg_advisory_unlock($1)", number)
+
+
+async def solve_pool(service: Service, pool: Changed) -> bool:
+    """Solve one pool and let the result take effect; False where there was nothing to solve after all."""
+    async with service.pool.acquire() as connection:
+        numbers = await queries.changes(connection, pool.unit, pool.programme)
+        if not numbers:
+            return False
+        cases = await queries.waiting_cases(connection, pool.unit, pool.programme)
+        places = await queries.places_of_pool(connection, pool.unit, pool.programme)
+    asking = asking_of(pool.programme, pool.unit, service.programmes, service.clock())
+    began = time.perf_counter()
+    found = await asyncio.to_thread(find, cases, places, asking)
+    MATCH_SECONDS.observe(time.perf_counter() - began)
+    messages = [_message(service, body, numbers) for body in found]
+    for start in range(0, len(messages), MESSAGES_AT_ONCE):
+        await handle(service, messages[start : start + MESSAGES_AT_ONCE])
+    await service.pool.execute("DELETE FROM pool_change WHERE number = ANY($1::bigint[])", numbers)
+    log.info("pool_solved", unit=pool.unit, programme=pool.programme, cases=len(cases), places=len(places))
+    return True
+
+
+def find(cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking) -> list[PairFound | NoPairFound]:
+    """The pairs of the best solution, and the cases that have none and do not know why. Pure."""
+    case_of = {case.id: case for case in cases}
+    place_of = {place.id: place for place in places}
+    offered = [offered_of(place) for place in places]
+    solution = solve(pool_of([candidate_of(case) for case in cases], offered, asking))
+    found: list[PairFound | NoPairFound] = []
+    for edge in solution.pairs:
+        case, place = case_of[edge.candidate], place_of[edge.place]
+        found.append(
+            PairFound(
+                proposal_id=derived_id("proposal", case.id, case.round, place.id, case.revision),
+                case_id=case.id,
+                place_id=place.id,
+                case_revision=case.revision,
+                place_revision=place.revision,
+                points=edge.points,
+                plan=edge.plan,
+                reasons=edge.reasons,
+            )
+        )
+    placed = {edge.candidate for edge in solution.pairs}
+    for case in cases:
+        if case.id not in placed:
+            reasons = why_not(candidate_of(case), offered, asking)
+            if reasons != case.unmatched:
+                found.append(NoPairFound(case_id=case.id, case_revision=case.revision, reasons=reasons))
+    return found
+
+
+def _message(service: Service, body: BaseModel, numbers: Sequence[int]) -> Message:
+    """The id comes from what was read, so that the same work done again is a duplicate."""
+    name = type(body).__name__
+    return Message(
+        id=derived_id(name, max(numbers), body.model_dump_json()),
+        type=name,
+        body=body,
+        time=service.clock(),
+        source=f"/makker/{service.name}",
+    )

@@ -1,0 +1,384 @@
+"""A proposal's way: found, asked about, answered, and agreed; or refused, lapsed or taken back.
+
+Job: what each message does to a proposal, its case and its place together. Guarantee: pure; an opening is
+held from the moment a pair is proposed until its proposal or match is over, and a place never holds more than
+its capacity. The table that leads here is in `workflow.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.matching.documents import (
+    Asked,
+    LapseProposal,
+    PairFound,
+    PoolFile,
+    Proposal,
+    RemindAnswer,
+    State,
+)
+from services.matching.effects import (
+    Rows,
+    about,
+    asking_of,
+    candidate_of,
+    everybody,
+    freed,
+    hold,
+    offered_of,
+    pool_changes,
+    rules_today,
+    told,
+    waiting_again,
+    withdrawn,
+)
+from services.matching.rules import agreement_of, who_is_asked
+from services.matching.solver.edges import broken
+from shared.contracts.followup import PlacementEnded
+from shared.contracts.matching import (
+    AgreeMatch,
+    AnswerProposal,
+    CancelMatch,
+    MatchAgreed,
+    MatchCancelled,
+    MatchFailed,
+    MatchProposed,
+    ProposalAnswerDue,
+    ProposalAnswered,
+    ProposalLapsed,
+    ProposePairs,
+    WithdrawProposal,
+)
+from shared.contracts.model import match_id
+from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule
+from shared.programmes import Programmes, ProgrammeNotInUnit, Rules, UnknownProgramme, UnknownUnit
+
+
+def _rules(proposal: Proposal, rules: Programmes) -> Rules:
+    return rules.version(proposal.programme, proposal.unit, proposal.rules_version)
+
+
+def _deadlines(proposal: Proposal, own: Rules, now: datetime) -> tuple[Schedule | Cancel, ...]:
+    """When those who are asked now are reminded, and when it lapses."""
+    remind_at = now + timedelta(days=own.answers.proposal_remind_days)
+    lapse_at = now + timedelta(days=own.answers.proposal_days)
+    return (
+        Schedule(remind_at, RemindAnswer(proposal_id=proposal.id)),
+        Schedule(lapse_at, LapseProposal(proposal_id=proposal.id)),
+    )
+
+
+def propose_pairs(
+    state: State, message: Message, rules: Programmes, now: datetime
+) -> Decision[State] | Ignored:
+    """Somebody wants the pool solved now; it is, by the solver's loop."""
+    body: ProposePairs = message.body  # type: ignore[assignment]
+    try:
+        rules_today(body.programme, body.unit, rules, now)
+    except (UnknownProgramme, UnknownUnit, ProgrammeNotInUnit):
+        raise Refused("programme_not_in_unit", field="programme", status=422) from None
+    pool = PoolFile(id=state.ids["pool"], unit=body.unit, programme=body.programme, asked_at=now)
+    return Decision(
+        replace(state, pool=pool), appends=pool_changes(body.unit, (body.programme,), "asked", rules, now)
+    )
+
+
+def propose(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """The solver's pair becomes a proposal, if both are still as it read them; else the pool is put up again."""
+    found: PairFound = message.body  # type: ignore[assignment]
+    case, place = state.case, state.place
+    if case is None or case.state != "waiting":
+        return Ignored("no_longer_waiting")
+    if case.revision != found.case_revision:
+        # Whatever changed the case has put its pool up itself.
+        return Ignored("case_has_changed")
+    if place is None or place.revision != found.place_revision or place.free < 1:
+        again = pool_changes(case.unit, (case.programme,), "pair_dropped", rules, now)
+        return Decision(state, appends=again)
+    own = rules.version(case.programme, case.unit, case.rules_version)
+    proposal = Proposal(
+        id=found.proposal_id,
+        state="open",
+        unit=case.unit,
+        programme=case.programme,
+        case_id=case.id,
+        place_id=place.id,
+        round=case.round,
+        rules_version=case.rules_version,
+        plan=found.plan,
+        points=found.points,
+        reasons=found.reasons,
+        proposed_at=now,
+        asked=who_is_asked(own, case, place),
+        answer_by=now + timedelta(days=own.answers.proposal_days),
+    )
+    after = case.model_copy(
+        update={
+            "state": "proposed",
+            "proposal_id": proposal.id,
+            "revision": case.revision + 1,
+            "unmatched": None,
+        }
+    )
+    event = MatchProposed(
+        **about(
+            proposal,
+            proposal_id=proposal.id,
+            plan=proposal.plan,
+            reasons=proposal.reasons,
+            answer_by=proposal.answer_by,
+            parties=told(case, proposal),
+            asked=tuple(one.party for one in proposal.open_now),
+        )
+    )
+    rows = Rows(proposal, after, hold(place, proposal.id, agreed=False))
+    return Decision(rows.onto(state), (event,), _deadlines(proposal, own, now))
+
+
+def _whose(body: AnswerProposal, proposal: Proposal, message: Message) -> Asked:
+    """Who is answering, or heard: a party by their own link for this question, staff for anybody asked."""
+    actor = message.actor
+    if actor is not None and actor.kind == "party":
+        own = [one for one in proposal.asked if one.person_id == actor.person_id]
+        if actor.scope != "answer" or actor.question != proposal.id or not own:
+            raise Refused("not_yours", status=403)
+        return own[0]
+    if body.heard_by is None:
+        raise Refused("heard_by_missing", field="heard_by", status=422)
+    waiting = proposal.open_now
+    if body.by is None and len(waiting) == 1:
+        return waiting[0]
+    found = [one for one in proposal.asked if one.person_id == body.by]
+    if not found:
+        raise Refused("not_asked", field="by", status=422)
+    return found[0]
+
+
+def answer(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """An answer: a no of somebody who decides ends the proposal, the last such yes makes it complete."""
+    body: AnswerProposal = message.body  # type: ignore[assignment]
+    rows = Rows.of(state)
+    proposal, own = rows.proposal, _rules(rows.proposal, rules)
+    one = _whose(body, proposal, message)
+    if one.answer is not None:
+        raise Refused("answered_already")
+    if proposal.state not in ("open", "accepted"):
+        raise Refused("proposal_closed", state=proposal.state)
+    if one.stage > proposal.stage:
+        raise Refused("not_asked_yet", field="by")
+    heard = one.model_copy(
+        update={
+            "answer": body.answer,
+            "reason": body.reason if body.answer == "no" else None,
+            "heard_by": body.heard_by,
+            "answered_at": now,
+        }
+    )
+    asked = tuple(heard if other is one else other for other in proposal.asked)
+    answered = rows.proposal.model_copy(update={"asked": asked})
+    said: dict[str, Any] = {
+        "proposal_id": proposal.id,
+        "by": one.person_id,
+        "answer": body.answer,
+        "reason": heard.reason,
+        "heard_by": body.heard_by,
+    }
+    if body.answer == "no" and one.decides:
+        refused, appends, timers = freed(
+            replace(rows, proposal=answered), "refused", rules, now, reason=body.reason
+        )
+        event = ProposalAnswered(**about(proposal, parties=told(rows.case, answered), **said))
+        after = replace(refused, case=waiting_again(rows.case, tried=proposal.place_id))
+        return Decision(after.onto(state), (event,), timers, appends)
+    moved, newly = _moved_on(answered, own, now)
+    timers = _timers(proposal, moved, own, now, newly)
+    event = ProposalAnswered(
+        **about(
+            proposal,
+            parties=told(rows.case, moved),
+            asked=tuple(other.party for other in newly),
+            complete=moved.state == "accepted",
+            answer_by=moved.answer_by if newly else None,
+            **said,
+        )
+    )
+    return Decision(replace(rows, proposal=moved).onto(state), (event,), timers)
+
+
+def _moved_on(proposal: Proposal, own: Rules, now: datetime) -> tuple[Proposal, tuple[Asked, ...]]:
+    """After an answer: complete, or the next stage where the present one is through; and who is asked then.
+
+    Those whose answer is only heard are asked all the same, but nobody waits for them to decide.
+    """
+    last = max(one.stage for one in proposal.asked)
+    complete = all(one.answer == "yes" for one in proposal.asked if one.decides)
+    stage = proposal.stage
+    while stage < last and not any(_holds_up(one, proposal, stage) for one in proposal.asked):
+        stage += 1
+    update: dict[str, Any] = {"stage": stage, "state": "accepted" if complete else "open"}
+    if stage > proposal.stage:
+        update["answer_by"] = now + timedelta(days=own.answers.proposal_days)
+    moved = proposal.model_copy(update=update)
+    return moved, tuple(one for one in moved.open_now if one.stage > proposal.stage)
+
+
+def _holds_up(one: Asked, proposal: Proposal, stage: int) -> bool:
+    """Whether a stage waits for this answer: for all who decide; where nobody does, for whoever is heard."""
+    decided = any(other.decides for other in proposal.asked if other.stage == stage)
+    return one.stage == stage and one.answer is None and (one.decides or not decided)
+
+
+def _timers(
+    before: Proposal, after: Proposal, own: Rules, now: datetime, newly: tuple[Asked, ...]
+) -> tuple[Schedule | Cancel, ...]:
+    lapse, remind = LapseProposal(proposal_id=after.id), RemindAnswer(proposal_id=after.id)
+    if newly and after.state == "open":
+        return _deadlines(after, own, now)
+    if newly:
+        return (*_deadlines(after, own, now)[:1], Cancel(lapse))
+    if not after.open_now:
+        return (Cancel(remind), Cancel(lapse)) if before.open_now else ()
+    return (Cancel(lapse),) if after.state == "accepted" else ()
+
+
+def remind(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """One reminder to those who have not answered."""
+    rows = Rows.of(state)
+    waiting = tuple(one.party for one in rows.proposal.open_now)
+    if not waiting or rows.proposal.answer_by is None:
+        return Ignored("everybody_has_answered")
+    event = ProposalAnswerDue(
+        **about(
+            rows.proposal, proposal_id=rows.proposal.id, answer_by=rows.proposal.answer_by, asked=waiting
+        ),
+        parties=told(rows.case, rows.proposal),
+    )
+    return Decision(state, (event,))
+
+
+def lapse(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """Nobody answered in time: the place is free, and this pair is not proposed again by itself."""
+    rows = Rows.of(state)
+    after, appends, timers = freed(rows, "lapsed", rules, now)
+    event = ProposalLapsed(
+        **about(rows.proposal, proposal_id=rows.proposal.id, parties=told(rows.case, rows.proposal))
+    )
+    after = replace(after, case=waiting_again(rows.case, tried=rows.proposal.place_id))
+    return Decision(after.onto(state), (event,), timers, appends)
+
+
+def withdraw(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """Staff take a proposal back; the pair is not proposed again by itself."""
+    body: WithdrawProposal = message.body  # type: ignore[assignment]
+    rows = Rows.of(state)
+    after, events, appends, timers = withdrawn(rows, body.reason, rules, now)
+    after = replace(after, case=waiting_again(rows.case, tried=rows.proposal.place_id))
+    return Decision(after.onto(state), events, timers, appends)
+
+
+def look_again(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """The place has changed: a proposal that no longer fits it is taken back."""
+    rows = Rows.of(state)
+    asking = asking_of(rows.proposal.programme, rows.proposal.unit, rules, now)
+    place = offered_of(rows.place, besides=rows.proposal.id)
+    gone = rows.place.state == "withdrawn"
+    left_out = (
+        rows.proposal.id in rows.place.over or rows.proposal.programme not in rows.place.offer.programmes
+    )
+    forbidden = [rule for rule in broken(candidate_of(rows.case), place, asking) if rule != "capacity"]
+    if not gone and not left_out and not forbidden:
+        return Ignored("still_fits")
+    reason = "place_withdrawn" if gone else "place_changed"
+    after, events, appends, timers = withdrawn(rows, reason, rules, now)
+    return Decision(replace(after, case=waiting_again(rows.case)).onto(state), events, timers, appends)
+
+
+def agree(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """The match: within the programme's frame, once everybody who decides has said yes."""
+    body: AgreeMatch = message.body  # type: ignore[assignment]
+    rows = Rows.of(state)
+    proposal, place = rows.proposal, rows.place
+    if proposal.state == "open":
+        missing = [str(one.person_id) for one in proposal.asked if one.decides and one.answer is None]
+        raise Refused("answers_missing", missing=missing)
+    agreement = agreement_of(body, _rules(proposal, rules), rules.codes)
+    match = match_id(proposal.case_id, proposal.round)
+    event = MatchAgreed(
+        **about(
+            proposal,
+            parties=everybody(rows.case, place, proposal),
+            match_id=match,
+            proposal_id=proposal.id,
+            host_id=place.offer.host_id,
+            mentor_id=place.offer.mentor_id,
+            **agreement.model_dump(exclude={"hours_min"}),
+        )
+    )
+    after = Rows(
+        proposal.model_copy(update={"state": "agreed", "match_id": match, "agreement": agreement}),
+        rows.case.model_copy(update={"state": "agreed", "revision": rows.case.revision + 1}),
+        hold(place, proposal.id, agreed=True),
+    )
+    timers = (Cancel(RemindAnswer(proposal_id=proposal.id)), Cancel(LapseProposal(proposal_id=proposal.id)))
+    return Decision(after.onto(state), (event,), timers, answer={"match_id": str(match)})
+
+
+def _resting(rows: Rows, *, tried: bool) -> Rows:
+    """A case whose match is over rests until intake begins a new round; one that has gone on is let be."""
+    if not rows.current:
+        return rows
+    state = "resting" if rows.case.state == "agreed" else rows.case.state
+    again = waiting_again(rows.case, tried=rows.proposal.place_id if tried else None)
+    return replace(rows, case=again.model_copy(update={"state": state}))
+
+
+def cancel(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """An agreed match is taken back before it has started; intake begins a new round."""
+    body: CancelMatch = message.body  # type: ignore[assignment]
+    rows = Rows.of(state)
+    after, appends, timers = freed(rows, "cancelled", rules, now, reason=body.reason)
+    event = MatchCancelled(
+        **about(
+            rows.proposal,
+            parties=everybody(rows.case, rows.place, rows.proposal),
+            match_id=body.match_id,
+            reason=body.reason,
+        )
+    )
+    return Decision(_resting(after, tried=True).onto(state), (event,), timers, appends)
+
+
+def cannot_cancel(
+    state: State, message: Message, rules: Programmes, now: datetime
+) -> Decision[State] | Ignored:
+    """A placement that runs is ended in follow-up."""
+    raise Refused("placement_has_started")
+
+
+def start(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """The match is a placement now, and can no longer be cancelled."""
+    rows = Rows.of(state)
+    return Decision(replace(rows, proposal=rows.proposal.model_copy(update={"state": "started"})).onto(state))
+
+
+def end(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
+    """Follow-up alone says that a placement is over, or never began: the place is free again."""
+    body: PlacementEnded = message.body  # type: ignore[assignment]
+    rows = Rows.of(state)
+    failed = body.how == "failed_match"
+    after, appends, timers = freed(rows, "failed" if failed else "ended", rules, now, reason=body.reason)
+    after = _resting(after, tried=failed)
+    if not failed:
+        return Decision(after.onto(state), (), timers, appends)
+    event = MatchFailed(
+        **about(
+            rows.proposal,
+            parties=everybody(rows.case, rows.place, rows.proposal),
+            match_id=body.placement_id,
+            reason=body.reason or "failed_match",
+        )
+    )
+    return Decision(after.onto(state), (event,), timers, appends)
