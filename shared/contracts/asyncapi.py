@@ -39,7 +39,7 @@ HEADERS = {
 }
 
 
-def document(version: str = "1.0.0") -> dict[str, Any]:
+def document() -> dict[str, Any]:
     """The whole document, AsyncAPI 3.0."""
     by_topic: dict[str, list[type[Event]]] = {name: [] for name in TOPICS}
     for model in events().values():
@@ -49,7 +49,7 @@ def document(version: str = "1.0.0") -> dict[str, Any]:
     }
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "Makker", "version": version, "description": DESCRIPTION},
+        "info": {"title": "Makker", "version": "1.0.0", "description": DESCRIPTION},
         "defaultContentType": "application/json",
         "servers": {
             "kafka": {
@@ -132,10 +132,11 @@ def _message(model: type[Event], examples: list[Any]) -> dict[str, Any]:
         "summary": " ".join((model.__doc__ or "").split("\n\n")[0].split()),
         "contentType": "application/json",
         "headers": {
+            "type": "object",
             "allOf": [
                 {"$ref": "#/components/schemas/CloudEventHeaders"},
                 {"type": "object", "properties": {"ce_type": {"const": ce_type(name)}}},
-            ]
+            ],
         },
         "payload": {"$ref": f"#/components/schemas/{name}"},
         "bindings": {
