@@ -1,0 +1,34 @@
+"""Intake, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from services.intake import metrics
+from services.intake.documents import State
+from services.intake.handlers import TABLES, concerns_by
+from services.intake.sealing import keyed
+from services.intake.workflow import workflow
+from shared import hosting
+from shared.hosting import Host, real_time
+from shared.programmes import load
+from shared.settings import Settings
+
+
+async def create(settings: Settings, clock: Callable[[], datetime] = real_time) -> Host:
+    """The service, ready to be served."""
+    secrets = keyed(settings.seal_keys.split(","), settings.hash_key)
+    host = await hosting.host(
+        "intake",
+        Path(__file__).parent,
+        settings=settings,
+        clock=clock,
+        state=State,
+        tables=TABLES,
+        concerns=concerns_by(secrets, load(settings.programmes_dir), clock),
+        workflow=workflow(secrets),
+    )
+    host.gauges.append(metrics.gauges)
+    return host

@@ -1,0 +1,237 @@
+"""What intake remembers: one document per aggregate, and the state that a message meets.
+
+Documents are values: a workflow answers with a changed copy. Fields marked `Identity` or `FreeText` are
+what erasing blanks. A field is added with a default; anything else is a migration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.intake import GoalText, Profile
+from shared.contracts.model import (
+    Channel,
+    Code,
+    FreeText,
+    Hours,
+    Identity,
+    Language,
+    Level,
+    Location,
+    Party,
+    Value,
+)
+
+Gender = Literal["f", "m", "x"]
+
+
+class Fault(Value):
+    """Why a referral was refused; the words are put to it where it is shown."""
+
+    code: str
+    field: str
+
+
+class Referral(Value):
+    """A referral (henvisning) under its publisher's reference. `sealed` is the document as it came.
+
+    Only an accepted one holds its reference; of a refused one the reasons stand here, and the document
+    itself in `refused_referral`.
+    """
+
+    id: UUID
+    state: Literal["accepted", "refused"]
+    source: str
+    source_reference: str | None = None
+    unit: str | None = None
+    received_at: datetime
+    digest: str | None = None
+    sealed: str | None = None
+    case_id: UUID | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+class PersonKey(Value):
+    """Who has a national id within one controller. The row's id is derived from its keyed hash."""
+
+    id: UUID
+    person_id: UUID
+
+
+class Person(Value):
+    """Who somebody is: a candidate, a guardian, a host's contact person or a mentor.
+
+    `national_id` is sealed. `contact_version` rises with every change that `contacts-v1` is told of.
+    """
+
+    id: UUID
+    controller: str
+    name: Identity
+    given_name: Identity | None = None
+    family_name: Identity | None = None
+    national_id: Identity | None = None
+    national_id_type: str | None = None
+    birth_date: date | None = None
+    gender: Gender | None = None
+    email: Identity | None = None
+    phone: Identity | None = None
+    postcode: Identity | None = None
+    language: Language = "da"
+    channel: Channel = "email"
+    protected: bool = False
+    contact_version: int = 1
+
+
+class StepDone(Value):
+    """A step of the preparation that was done, in the round it was done in."""
+
+    step: Code
+    round: int
+    on: date
+    note: FreeText | None = None
+
+
+class Consent(Value):
+    given: bool
+    on: date
+
+
+class Certificate(Value):
+    """That a certificate was ordered and shown, to whom and until when it holds; never what it says."""
+
+    ordered_on: date | None = None
+    shown_on: date | None = None
+    shown_to: UUID | None = None
+    valid_until: date | None = None
+
+    def holds(self, on: date) -> bool:
+        return self.shown_on is not None and (self.valid_until is None or self.valid_until >= on)
+
+
+class Match(Value):
+    """What matching said of the round's agreed match."""
+
+    match_id: UUID
+    proposal_id: UUID
+    place_id: UUID
+    host_id: UUID | None = None
+    mentor_id: UUID | None = None
+    starts_on: date
+    parties: tuple[Party, ...] = ()
+
+
+class CaseFile(Value):
+    """A case (sag): one person's way through one programme in one unit.
+
+    `paused_from` is the state that the case goes back to; `cleared` says that `StartCleared` of this
+    round was told and still holds.
+    """
+
+    id: UUID
+    state: Literal["preparing", "ready", "matched", "started", "ended", "paused", "withdrawn"] = "preparing"
+    unit: str
+    programme: Code
+    rules_version: str
+    round: int = 1
+    person_id: UUID
+    guardian_id: UUID | None = None
+    caseworker: UUID | None = None
+    opened_at: datetime
+    referred_on: date
+    source: str
+    source_reference: str
+    reply_to_case: bool = False
+    channel: Code
+    partner_id: UUID | None = None
+    target_group: Code | None = None
+    situation: Code | None = None
+    groups: tuple[Code, ...] = ()
+    location: Location | None = None
+    profile: Profile = Profile()
+    presentation: FreeText | None = None
+    foreign_qualification: FreeText | None = None
+    goals: tuple[GoalText, ...] = ()
+    texts_version: int = 0
+    done: tuple[StepDone, ...] = ()
+    consents: Mapping[str, Consent] = Field(default_factory=dict)
+    certificates: Mapping[str, Certificate] = Field(default_factory=dict)
+    waiting_since: date | None = None
+    cleared: bool = False
+    paused_from: Literal["preparing", "ready", "matched", "started"] | None = None
+    reason: Code | None = None
+    match: Match | None = None
+
+
+class HostFile(Value):
+    """A host (vært)."""
+
+    id: UUID
+    state: Literal["active"] = "active"
+    unit: str
+    kind: Literal["association", "company", "school"]
+    name: Identity
+    contact_person_id: UUID
+    channel: Code | None = None
+    postcode: str | None = None
+
+
+class Mentor(Value):
+    """A mentor; the id is the person's too."""
+
+    id: UUID
+    state: Literal["active"] = "active"
+    unit: str
+    birth_date: date | None = None
+    gender: Gender | None = None
+    education_level: Code | None = None
+    field: Code | None = None
+    profession: Code | None = None
+    channel: Code | None = None
+    postcode: str | None = None
+
+
+class Place(Value):
+    """A place (plads): an opening with a capacity."""
+
+    id: UUID
+    state: Literal["offered", "withdrawn"] = "offered"
+    unit: str
+    host_id: UUID | None = None
+    mentor_id: UUID | None = None
+    kind: Literal["association", "company", "school", "volunteer"]
+    programmes: tuple[Code, ...]
+    capacity: int = 1
+    industries: tuple[Code, ...] = ()
+    tasks: tuple[Code, ...] = ()
+    location: Location | None = None
+    hours_per_week: Hours | None = None
+    times: tuple[Code, ...] = ()
+    required_languages: Mapping[str, Level] = Field(default_factory=dict)
+    spoken_languages: tuple[Code, ...] = ()
+    helpers: tuple[Code, ...] = ()
+    supported_needs: tuple[Code, ...] = ()
+    required_certificates: tuple[Code, ...] = ()
+    long_training: bool = False
+    available_from: date | None = None
+    available_to: date | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """What a message meets: the rows it concerns, locked; None is what does not exist yet."""
+
+    ids: Mapping[str, UUID]
+    referral: Referral | None = None
+    person_key: PersonKey | None = None
+    person: Person | None = None
+    guardian: Person | None = None
+    case: CaseFile | None = None
+    host: HostFile | None = None
+    mentor: Mentor | None = None
+    place: Place | None = None

@@ -1,0 +1,415 @@
+"""Judging a referral (henvisning): what it says, and everything that speaks against taking it.
+
+Job: read a document as other systems send it, leniently, against the programme's rules. Guarantee: every
+fault is found at once, each with a code of `rejections` and the path of its field, and no fault repeats a
+value of the document. Pure: the same document on the same day is judged alike, by whichever door it came.
+It does not know what was referred before, nor who somebody is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from pydantic import TypeAdapter
+
+from services.intake.documents import Fault
+from services.intake.national_id import birth_date_of, compact, is_possible
+from shared.contracts.model import Name
+from shared.contracts.referral import Referral, SchoolPreconditions
+from shared.language import LANGUAGES
+from shared.programmes import Programmes, Rules, Unit
+
+LONGEST_REFERENCE = 200
+SCHOOL_PRECONDITIONS = tuple(SchoolPreconditions.model_fields)
+MALFORMED = "malformed"
+NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The referral as it is understood, or, if there are any, all faults."""
+
+    referral: Referral | None
+    faults: tuple[Fault, ...]
+
+
+def canonical(document: Mapping[str, Any]) -> str:
+    """The same text for the same content, whatever the order of its fields."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def is_storable(text: str) -> bool:
+    """Neither NUL, which PostgreSQL cannot store, nor half a character."""
+    return "\x00" not in text and not any(0xD800 <= ord(character) < 0xE000 for character in text)
+
+
+def reference_of(document: Mapping[str, Any]) -> str | None:
+    """The publisher's reference, if it can be read."""
+    reference = document.get("source_reference")
+    if not isinstance(reference, str) or not 1 <= len(reference) <= LONGEST_REFERENCE:
+        return None
+    return reference if is_storable(reference) else None
+
+
+def national_key(document: Mapping[str, Any], programmes: Programmes, today: date) -> str | None:
+    """What finds the person: controller, kind and number in one text; None where it cannot be known."""
+    unit, candidate = document.get("unit"), document.get("candidate")
+    known = programmes.units.get(unit) if isinstance(unit, str) else None
+    if known is None or not isinstance(candidate, dict):
+        return None
+    number, kind = candidate.get("national_id"), candidate.get("national_id_type")
+    if not isinstance(number, str) or not isinstance(kind, str) or not is_possible(kind, number, today):
+        return None
+    return json.dumps([known.controller, kind, compact(number)])
+
+
+def judge(
+    document: Mapping[str, Any],
+    programmes: Programmes,
+    now: datetime,
+    *,
+    envelope_faults: Collection[str] = (),
+    permitted_units: Collection[str] | None = None,
+) -> Judged:
+    """Everything there is to say about a referral. `permitted_units` None: the sender may refer to any."""
+    reading = _Reading(document, programmes, now)
+    for attribute in envelope_faults:
+        reading.fault(MALFORMED, attribute)
+    cleaned = reading.read(permitted_units)
+    faults = tuple(dict.fromkeys(reading.faults))
+    return Judged(None if faults else Referral.model_validate(cleaned), faults)
+
+
+Fields = Mapping[str, Any]
+
+
+class _Reading:
+    """One pass over a document. Each method reads one kind of field and notes what is wrong with it."""
+
+    def __init__(self, document: Mapping[str, Any], programmes: Programmes, now: datetime) -> None:
+        self.document = document
+        self.programmes = programmes
+        self.now = now
+        self.faults: list[Fault] = []
+
+    def fault(self, code: str, field: str) -> None:
+        self.faults.append(Fault(code=code, field=field))
+
+    def read(self, permitted_units: Collection[str] | None) -> dict[str, Any]:
+        top = self.document
+        reference = reference_of(top)
+        if reference is None:
+            self.fault(MALFORMED, "source_reference")
+        programme, unit = self.text(top, "programme", required=True), self.text(top, "unit", required=True)
+        place = self._unit(unit, permitted_units)
+        today = self.now.astimezone(ZoneInfo(place.time_zone if place else "Europe/Copenhagen")).date()
+        rules = self._rules(programme, place, today)
+        referred_on = self.day(top, "referred_on", required=True)
+        if referred_on is not None and referred_on > today:
+            self.fault("referred_in_future", "referred_on")
+        chosen = self.flag(top, "chosen_by_candidate", required=True)
+        if rules is not None and rules.candidate_must_choose and chosen is False:
+            self.fault("not_chosen_by_candidate", "chosen_by_candidate")
+        channel = self.code(top, "channel", "channels", required=True, unknown="unknown_channel")
+        school = self._school(channel, rules)
+        candidate = self._candidate(place, rules, referred_on or today, today)
+        return {
+            "source_reference": reference,
+            "programme": programme,
+            "unit": unit,
+            "channel": channel,
+            "referred_on": referred_on,
+            "chosen_by_candidate": chosen,
+            "school": school,
+            "candidate": candidate,
+            "groups": self.codes(top, "groups", "groups"),
+            "needs": self.codes(top, "needs", "needs"),
+            "wishes": self._wishes(),
+            "partner_id": self._partner_id(),
+            "guardian": self._guardian(place),
+            "reply_to_case": self.flag(top, "reply_to_case") or False,
+        }
+
+    # One field of a kind.
+
+    def text(
+        self,
+        holder: Fields,
+        name: str,
+        path: str = "",
+        *,
+        required: bool = False,
+        longest: int = 200,
+    ) -> str | None:
+        """A text without what cannot be stored; blank is as good as absent."""
+        value = holder.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            if required:
+                self.fault(MALFORMED, path + name)
+            return None
+        if not isinstance(value, str) or len(value.strip()) > longest or not is_storable(value):
+            self.fault(MALFORMED, path + name)
+            return None
+        return value.strip()
+
+    def name(self, holder: Fields, name: str, path: str) -> str | None:
+        text = self.text(holder, name, path, required=True)
+        try:
+            return NAME.validate_python(text) if text is not None else None
+        except ValueError:
+            self.fault(MALFORMED, path + name)
+            return None
+
+    def flag(self, holder: Fields, name: str, path: str = "", *, required: bool = False) -> bool | None:
+        value = holder.get(name)
+        if isinstance(value, bool):
+            return value
+        if value is not None or required:
+            self.fault(MALFORMED, path + name)
+        return None
+
+    def day(self, holder: Fields, name: str, path: str = "", *, required: bool = False) -> date | None:
+        text = self.text(holder, name, path, required=required)
+        if text is None:
+            return None
+        try:
+            if len(text) != len("2026-11-23"):
+                raise ValueError
+            return date.fromisoformat(text)
+        except ValueError:
+            self.fault(MALFORMED, path + name)
+            return None
+
+    def one_of(self, holder: Fields, name: str, path: str, known: Collection[str]) -> str | None:
+        text = self.text(holder, name, path)
+        if text is not None and text not in known:
+            self.fault(MALFORMED, path + name)
+            return None
+        return text
+
+    def code(
+        self,
+        holder: Fields,
+        name: str,
+        list_name: str,
+        path: str = "",
+        *,
+        required: bool = False,
+        unknown: str = "unknown_code",
+    ) -> str | None:
+        text = self.text(holder, name, path, required=required)
+        if text is not None and not self.programmes.codes.has(list_name, text):
+            self.fault(unknown, path + name)
+            return None
+        return text
+
+    def codes(self, holder: Fields, name: str, list_name: str, path: str = "") -> tuple[str, ...]:
+        value = holder.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.fault(MALFORMED, path + name)
+            return ()
+        items = {str(index): item for index, item in enumerate(value)}
+        found = [self.code(items, index, list_name, f"{path}{name}.", required=True) for index in items]
+        return tuple(dict.fromkeys(code for code in found if code is not None))
+
+    def part(self, name: str, *, required: bool = False) -> Mapping[str, Any] | None:
+        """An object inside the document."""
+        value = self.document.get(name)
+        if isinstance(value, dict):
+            return value
+        if value is not None or required:
+            self.fault(MALFORMED, name)
+        return None
+
+    # What the fields say together.
+
+    def _unit(self, unit: str | None, permitted: Collection[str] | None) -> Unit | None:
+        if unit is None:
+            return None
+        if unit not in self.programmes.units:
+            self.fault("unknown_unit", "unit")
+            return None
+        if permitted is not None and unit not in permitted:
+            self.fault("not_permitted", "unit")
+        return self.programmes.units[unit]
+
+    def _rules(self, programme: str | None, place: Unit | None, today: date) -> Rules | None:
+        if programme is None:
+            return None
+        if programme not in self.programmes.names:
+            self.fault("unknown_programme", "programme")
+            return None
+        if place is None:
+            return None
+        if programme not in place.programmes:
+            self.fault("programme_not_in_unit", "programme")
+            return None
+        return self.programmes.rules(programme, place.id, today)
+
+    def _school(self, channel: str | None, rules: Rules | None) -> dict[str, bool] | None:
+        school = self.part("school")
+        said = {name: self.flag(school, name, "school.") for name in SCHOOL_PRECONDITIONS} if school else {}
+        if rules is not None and channel in rules.school_channels:
+            if self.document.get("school") is None:
+                self.fault("school_precondition_missing", "school")
+            for name, value in said.items():
+                if not value:
+                    self.fault("school_precondition_missing", f"school.{name}")
+        return {name: bool(value) for name, value in said.items()} if school else None
+
+    def _candidate(
+        self, place: Unit | None, rules: Rules | None, referred_on: date, today: date
+    ) -> dict[str, Any] | None:
+        candidate, path = self.part("candidate", required=True), "candidate."
+        if candidate is None:
+            return None
+        kind, number = self._national_id(candidate, today)
+        birth_date = self.day(candidate, "birth_date", path)
+        if birth_date is not None and birth_date > today:
+            self.fault("bad_birth_date", "candidate.birth_date")
+        born_on = birth_date or (birth_date_of(kind, number) if kind and number else None)
+        if rules is not None and born_on is not None and not _age_fits(rules, born_on, referred_on):
+            self.fault("age_outside_programme", "candidate.birth_date")
+        postcode = self._postcode(candidate, place, rules)
+        return {
+            "national_id": number,
+            "national_id_type": kind,
+            "given_name": self.name(candidate, "given_name", path),
+            "family_name": self.name(candidate, "family_name", path),
+            "birth_date": birth_date or born_on,
+            "gender": self.one_of(candidate, "gender", path, ("f", "m", "x")),
+            "email": self._email(candidate, path),
+            "phone": self._phone(candidate, path, place),
+            "postcode": postcode,
+            "language": self.one_of(candidate, "language", path, LANGUAGES) or _language(place),
+            "protected": self.flag(candidate, "protected", path) or False,
+            "situation": self.code(candidate, "situation", "situations", path),
+            "target_group": self._target_group(candidate, rules),
+        }
+
+    def _national_id(self, candidate: Fields, today: date) -> tuple[str | None, str | None]:
+        number = self.text(candidate, "national_id", "candidate.")
+        kind = self.one_of(candidate, "national_id_type", "candidate.", ("DK-CPR", "NO-FNR", "NO-DNR"))
+        if number is None:
+            return None, None
+        if kind is None:
+            if candidate.get("national_id_type") is None:
+                self.fault(MALFORMED, "candidate.national_id_type")
+            return None, None
+        if not is_possible(kind, number, today):
+            self.fault("bad_national_id", "candidate.national_id")
+            return None, None
+        return kind, compact(number)
+
+    def _postcode(self, candidate: Fields, place: Unit | None, rules: Rules | None) -> str | None:
+        postcode = self.text(candidate, "postcode", "candidate.")
+        if postcode is None:
+            return None
+        if not (postcode.isascii() and postcode.isdigit() and len(postcode) == 4):
+            self.fault("bad_postcode", "candidate.postcode")
+            return None
+        if (
+            place is not None
+            and rules is not None
+            and rules.residence_required
+            and not place.covers(postcode)
+        ):
+            self.fault("not_resident", "candidate.postcode")
+        return postcode
+
+    def _target_group(self, candidate: Fields, rules: Rules | None) -> str | None:
+        is_limited = rules is not None and bool(rules.target_groups)
+        unknown = "not_in_target_group" if is_limited else "unknown_code"
+        group = self.code(candidate, "target_group", "target_groups", "candidate.", unknown=unknown)
+        if rules is not None and is_limited and group is not None and group not in rules.target_groups:
+            self.fault("not_in_target_group", "candidate.target_group")
+        return group
+
+    def _email(self, holder: Fields, path: str) -> str | None:
+        text = self.text(holder, "email", path, longest=254)
+        if text is None:
+            return None
+        try:
+            return validate_email(text, check_deliverability=False).normalized
+        except EmailNotValidError:
+            self.fault("bad_email", f"{path}email")
+            return None
+
+    def _phone(self, holder: Fields, path: str, place: Unit | None) -> str | None:
+        text = self.text(holder, "phone", path, longest=40)
+        if text is None:
+            return None
+        try:
+            number = phonenumbers.parse(text, place.country if place else "DK")
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is None or not phonenumbers.is_possible_number(number):
+            self.fault("bad_phone", f"{path}phone")
+            return None
+        return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+    def _wishes(self) -> list[dict[str, Any]]:
+        value = self.document.get("wishes")
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.fault(MALFORMED, "wishes")
+            return []
+        wishes = []
+        for index, wish in enumerate(value):
+            path = f"wishes.{index}."
+            if not isinstance(wish, dict):
+                self.fault(MALFORMED, path.rstrip("."))
+                continue
+            wishes.append(
+                {
+                    "plan": self.one_of(wish, "plan", path, ("A", "B")) or "A",
+                    "industries": self.codes(wish, "industries", "industries", path),
+                    "profession": self.code(wish, "profession", "professions", path),
+                    "education": self.code(wish, "education", "education_levels", path),
+                }
+            )
+        return wishes
+
+    def _partner_id(self) -> UUID | None:
+        text = self.text(self.document, "partner_id")
+        try:
+            return UUID(text) if text is not None else None
+        except ValueError:
+            self.fault(MALFORMED, "partner_id")
+            return None
+
+    def _guardian(self, place: Unit | None) -> dict[str, Any] | None:
+        guardian, path = self.part("guardian"), "guardian."
+        if guardian is None:
+            return None
+        return {
+            "name": self.name(guardian, "name", path),
+            "email": self._email(guardian, path),
+            "phone": self._phone(guardian, path, place),
+            "language": self.one_of(guardian, "language", path, LANGUAGES) or _language(place),
+        }
+
+
+def _language(place: Unit | None) -> str:
+    return place.languages[0] if place else "da"
+
+
+def age(born_on: date, on: date) -> int:
+    """Whole years lived."""
+    return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
+
+
+def _age_fits(rules: Rules, born_on: date, on: date) -> bool:
+    years = age(born_on, on)
+    return (rules.age_min or 0) <= years and (rules.age_max is None or years <= rules.age_max)
