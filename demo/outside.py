@@ -98,7 +98,7 @@ class Outside:
     async def get(self, path: str, **more: Any) -> Any:
         return await self.ask("GET", path, **more)
 
-    async def command(self, service: str, name: str, *, role: str = "coordinator", **fields: Any) -> Any:
+    async def command(self, service: str, name: str, /, *, role: str = "coordinator", **fields: Any) -> Any:
         return await self.ask("POST", f"/{service}/api/commands/{name}", fields, role=role)
 
     async def publish(
