@@ -203,7 +203,7 @@ async def _document(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
         if len(body) > LARGEST_BODY_BYTES:
             raise Problem(413, "too_large")
     try:
-        document = json.loads(bytes(body) or b"{}")
+        document = json.loads(bytes(body) or b"{}", parse_constant=_no_number)
         json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Problem(422, "malformed", detail="the body is no JSON") from None
@@ -212,6 +212,11 @@ async def _document(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     if "\x00" in str(document) or "\\x00" in repr(document):
         raise Problem(422, "malformed", detail="the body holds a NUL character")
     return {}, document
+
+
+def _no_number(constant: str) -> None:
+    """Python reads `NaN` and `Infinity`, which are no JSON and which no reader of an event could read."""
+    raise ValueError(constant)
 
 
 def _plain(value: Any) -> Any:

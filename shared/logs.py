@@ -6,11 +6,12 @@ exception is logged by its class and frames, never by its text, which may hold w
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -24,8 +25,8 @@ def where(error: BaseException) -> dict[str, Any]:
     return fields | ({"sqlstate": code} if code else {})
 
 
-def configure(level: str = "INFO") -> None:
-    """Send structlog and the libraries' own logs to standard output as JSON lines."""
+def configure(level: str = "INFO", to: TextIO = sys.stdout) -> None:
+    """Send structlog and the libraries' own logs to `to` (standard output) as JSON lines."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -34,10 +35,10 @@ def configure(level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(to),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(to)
     handler.setFormatter(_Library())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("uvicorn.access").disabled = True
@@ -47,8 +48,6 @@ class _Library(logging.Formatter):
     """A library's log line by its logger, level and place; its arguments may hold data and are left out."""
 
     def format(self, record: logging.LogRecord) -> str:
-        import json
-
         line: dict[str, Any] = {
             "event": "library",
             "logger": record.name,

@@ -92,7 +92,9 @@ class RecordCheckIn(Command):
     placement_id: UUID
     check_in_id: UUID | None = None
     held: bool | None = None
-    outcome: Literal["held", "missed"] | None = Field(default=None, description="The same as `held`, in a word.")
+    outcome: Literal["held", "missed"] | None = Field(
+        default=None, description="The same as `held`, in a word."
+    )
     held_on: date | None = None
     mode: Mode | None = None
     present: tuple[UUID, ...] = ()

@@ -341,12 +341,16 @@ class RecordCertificateShown(IntakeCommand):
 
 
 class PauseCase(IntakeCommand):
+    """Let the case rest; nothing is proposed for it."""
+
     service: ClassVar[str] = "intake"
     case_id: UUID
     reason: Code
 
 
 class ResumeCase(IntakeCommand):
+    """Let a paused case go on where it was."""
+
     service: ClassVar[str] = "intake"
     case_id: UUID
 
@@ -424,6 +428,8 @@ class OfferPlace(IntakeCommand):
 
 
 class WithdrawPlace(IntakeCommand):
+    """The place is not offered any more; what is agreed on it stays."""
+
     service: ClassVar[str] = "intake"
     place_id: UUID
     reason: Code = "withdrawn"

@@ -8,7 +8,18 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.model import STAFF, CaseFields, Channel, Code, Command, Event, Hours, Instant, Points, Value
+from shared.contracts.model import (
+    STAFF,
+    CaseFields,
+    Channel,
+    Code,
+    Command,
+    Event,
+    Hours,
+    Instant,
+    Points,
+    Value,
+)
 
 
 class MatchingEvent(CaseFields, Event):
@@ -126,13 +137,17 @@ class AnswerProposal(Command):
     service: ClassVar[str] = "matching"
     roles: ClassVar[frozenset[str]] = STAFF | {"party"}
     proposal_id: UUID
-    by: UUID | None = Field(default=None, description="Whose answer; a link's own person where it is left out.")
+    by: UUID | None = Field(
+        default=None, description="Whose answer; a link's own person where it is left out."
+    )
     answer: Literal["yes", "no"]
     reason: Code | None = None
     heard_by: Channel | None = None
 
 
 class WithdrawProposal(Command):
+    """Take a proposal back before it is agreed."""
+
     service: ClassVar[str] = "matching"
     proposal_id: UUID
     reason: Code = "withdrawn"
@@ -151,6 +166,8 @@ class AgreeMatch(Command):
 
 
 class CancelMatch(Command):
+    """Take an agreed match back; its place is free again, and a new round begins."""
+
     service: ClassVar[str] = "matching"
     match_id: UUID
     reason: Code

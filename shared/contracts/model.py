@@ -49,7 +49,7 @@ Channel = Literal["email", "phone", "in_person", "letter", "sms"]
 class Value(BaseModel):
     """A value without an id of its own; readers ignore what they do not know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Party(Value):
@@ -93,7 +93,7 @@ class Points(Value):
 class Contract(BaseModel):
     """A message with a public name. Unknown fields are ignored by readers, so that writers may grow."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 EVENTS: dict[str, type[Event]] = {}
@@ -140,7 +140,7 @@ class Command(BaseModel):
     `version`, if given, is the version of the aggregate the sender was shown.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
 
     service: ClassVar[str]
     roles: ClassVar[frozenset[str]] = STAFF
