@@ -16,14 +16,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 import asyncpg
 import structlog
 from pydantic import BaseModel
 
-from shared import metrics, parked
+from shared import metrics, parked, stored
 from shared.logs import where
 from shared.messages import (
     Append,
@@ -40,19 +40,14 @@ from shared.messages import (
 from shared.parked import Sealer, waiting_key
 from shared.postgres import TRANSIENT, Connection
 from shared.programmes import Programmes, UnknownRulesVersion
+from shared.stored import Row, Table
 
 log = structlog.get_logger()
 
 CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, Stale)
-HELD_AGAINST_A_MESSAGE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 MOST_TRIES = 20
 
-
-class Table(NamedTuple):
-    """Where an aggregate is stored: `(id, version, doc)`, further columns generated from `doc`."""
-
-    name: str
-    model: type[BaseModel]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,6 +73,13 @@ class Service:
     migrations: tuple[Path, ...] = ()
 
 
+def held_against_a_message(error: Exception) -> bool:
+    """Whether a message is to blame, and neither the database's state nor those who use it meanwhile."""
+    if isinstance(error, asyncpg.PostgresError):
+        return isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
+    return not isinstance(error, TRANSIENT)
+
+
 async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]:
     """Let the messages take effect, in their order; one outcome each.
 
@@ -87,11 +89,9 @@ async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]
     if not messages:
         return []
     try:
-        outcomes = await _until_uncontended(service, messages)
-    except TRANSIENT:
-        raise
+        outcomes = await _pass(service, messages)
     except Exception as error:
-        if isinstance(error, asyncpg.PostgresError) and not isinstance(error, HELD_AGAINST_A_MESSAGE):
+        if not held_against_a_message(error):
             raise
         if messages[0].kind == "command":
             raise
@@ -100,43 +100,34 @@ async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]
             return await handle(service, messages[:half]) + await handle(service, messages[half:])
         log.error("message_cannot_be_handled", service=service.name, type=messages[0].type, **where(error))
         faulty = replace(messages[0], fault=f"fault: {type(error).__name__}")
-        outcomes = await _until_uncontended(service, [faulty])
+        outcomes = await _pass(service, [faulty])
     now = service.clock()
     for message, outcome in zip(messages, outcomes, strict=True):
         metrics.handled(service.name, message, outcome, now)
     return outcomes
 
 
-async def _until_uncontended(service: Service, messages: Sequence[Message]) -> list[Outcome]:
+async def _pass(service: Service, messages: Sequence[Message]) -> list[Outcome]:
+    async def run(connection: Connection) -> list[Outcome]:
+        return await Pass(service, connection, service.clock()).run(messages)
+
+    try:
+        return await transact(service, run)
+    except Refused as refusal:
+        return [Outcome("refused", refusal.code, refusal=refusal)]
+
+
+async def transact(service: Service, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Do the work in one transaction, again from the start as long as others are in its way."""
     for attempt in range(MOST_TRIES):
         try:
             async with service.pool.acquire() as connection, connection.transaction():
-                return await Pass(service, connection, service.clock()).run(messages)
-        except Refused as refusal:
-            return [Outcome("refused", refusal.code, refusal=refusal)]
+                return await work(connection)
         except CONTENDED:
             if attempt == MOST_TRIES - 1:
                 raise
             await asyncio.sleep(random.uniform(0, 0.01 * 2 ** min(attempt, 6)))  # noqa: S311
     raise AssertionError("unreachable")
-
-
-@dataclass
-class _Row:
-    table: str
-    id: UUID
-    version: int
-    stored: str | None
-    model: type[BaseModel]
-    document: Any = None
-    parsed: bool = False
-    dirty: bool = False
-
-    def get(self) -> Any:
-        if not self.parsed:
-            self.document = None if self.stored is None else self.model.model_validate_json(self.stored)
-            self.parsed = True
-        return self.document
 
 
 @dataclass
@@ -150,7 +141,7 @@ class Pass:
     connection: Connection
     now: datetime
     releasing: tuple[str, str] | None = None
-    rows: dict[tuple[str, UUID], _Row] = field(default_factory=dict)
+    rows: dict[tuple[str, UUID], Row] = field(default_factory=dict)
     outbox: list[tuple[Any, ...]] = field(default_factory=list)
     schedules: dict[UUID, Schedule | Cancel] = field(default_factory=dict)
     appends: list[Append] = field(default_factory=list)
@@ -161,24 +152,23 @@ class Pass:
     async def run(self, messages: Sequence[Message]) -> list[Outcome]:
         self.halted = await parked.standing_keys(self.connection, _ordered_keys(messages), self.releasing)
         new = await self._enter(messages)
-        standing = await self._standing_timers(messages)
         fresh = [
             message
             for message in messages
             if message.fault is None
             and (message.id in new or not message.inbox)
             and waiting_key(message) not in self.halted
-            and (message.timer_number is None or message.timer_number in standing)
         ]
         concerned = await self._lock_and_load(fresh)
+        # Only now: whoever held the rows before us may just have cancelled a timer, or scheduled it anew.
+        standing = await self._standing_timers(messages)
         outcomes = [self._one(message, new, concerned.get(message.id), standing) for message in messages]
         await self._save(messages)
         return outcomes
 
     async def _enter(self, messages: Sequence[Message]) -> set[UUID]:
-        ids = sorted(
-            {m.id for m in messages if m.inbox and m.fault is None and waiting_key(m) not in self.halted}
-        )
+        """Which messages have had no effect yet. What is parked in this pass leaves the inbox again."""
+        ids = sorted({message.id for message in messages if message.inbox})
         if not ids:
             return set()
         rows = await self.connection.fetch(
@@ -205,30 +195,12 @@ class Pass:
     async def _lock_and_load(self, messages: Sequence[Message]) -> dict[UUID, Mapping[str, UUID]]:
         """Make, lock and load every row concerned, in one order over all tables (table, id)."""
         concerns = await self.service.concerns(self.connection, messages) if messages else ()
-        wanted: dict[str, set[UUID]] = {}
-        models: dict[str, type[BaseModel]] = {}
+        wanted: dict[Table, set[UUID]] = {}
         for refs in concerns:
             for name, id_ in refs.items():
-                stored_in = self.service.tables[name]
-                wanted.setdefault(stored_in.name, set()).add(id_)
-                models[stored_in.name] = stored_in.model
-        for table in sorted(wanted):
-            await self.connection.execute(
-                # A row that does not exist cannot be locked: the two halves of a join may arrive at the
-                # same moment on two replicas. On conflict it exists already, which is just as good.
-                f"INSERT INTO {table} (id, version) SELECT id, 0 FROM unnest($1::uuid[]) AS id "  # noqa: S608
-                "ON CONFLICT DO NOTHING",
-                sorted(wanted[table]),
-            )
-        for table in sorted(wanted):
-            for row in await self.connection.fetch(
-                f"SELECT id, version, doc::text AS doc FROM {table} WHERE id = ANY($1::uuid[]) "  # noqa: S608
-                "ORDER BY id FOR UPDATE",
-                sorted(wanted[table]),
-            ):
-                self.rows[table, row["id"]] = _Row(
-                    table, row["id"], row["version"], row["doc"], models[table]
-                )
+                wanted.setdefault(self.service.tables[name], set()).add(id_)
+        await stored.make(self.connection, wanted)
+        self.rows |= await stored.lock(self.connection, wanted)
         return {message.id: refs for message, refs in zip(messages, concerns, strict=True)}
 
     def _one(
@@ -238,13 +210,17 @@ class Pass:
         refs: Mapping[str, UUID] | None,
         standing: set[int],
     ) -> Outcome:
-        if message.fault is not None:
-            return self._park(message, message.fault)
+        if message.inbox:
+            if message.id not in new:
+                return Outcome("duplicate")
+            new.remove(message.id)  # The same message may be in the batch once more.
         if waiting_key(message) in self.halted:
             return self._park(message, "behind_a_parked_message", waiting=True)
-        if message.inbox and message.id not in new:
-            return Outcome("duplicate")
-        if message.timer_number is not None and message.timer_number not in standing:
+        if message.fault is not None:
+            return self._park(message, message.fault)
+        if message.timer_number is not None and (
+            message.timer_number not in standing or message.timer_id in self.schedules
+        ):
             return Outcome("ignored", "timer_no_longer_stands")
         if refs is None:
             raise AssertionError("a fresh message always has its rows")
@@ -258,11 +234,11 @@ class Pass:
             return self._apply(message, refs, state, answer)
         except (Refused, Stale):
             raise
-        except (NotYet, UnknownRulesVersion):
-            return self._park(message, parked.NOT_YET)
         except Exception as error:
             if message.kind == "command":
                 raise
+            if isinstance(error, NotYet | UnknownRulesVersion):
+                return self._park(message, parked.NOT_YET)
             log.error("fault_in_decide", service=self.service.name, type=message.type, **where(error))
             return self._park(message, f"fault: {type(error).__name__}")
 
@@ -291,8 +267,7 @@ class Pass:
         for name, id_ in refs.items():
             document = getattr(decision.state, name)
             if document is not getattr(before, name):
-                row = self.rows[self.service.tables[name].name, id_]
-                row.document, row.dirty = document, True
+                self.rows[self.service.tables[name].name, id_].put(document)
         about = next(iter(refs))
         main = self.rows[self.service.tables[about].name, refs[about]]
         version = main.version + main.dirty
@@ -350,37 +325,9 @@ class Pass:
 
     async def _save(self, messages: Sequence[Message]) -> None:
         connection = self.connection
-        dirty: dict[str, list[_Row]] = {}
-        empty: dict[str, list[UUID]] = {}
-        for (table, id_), row in self.rows.items():
-            if row.dirty:
-                dirty.setdefault(table, []).append(row)
-            elif row.stored is None:
-                empty.setdefault(table, []).append(id_)
-        for table, rows in sorted(dirty.items()):
-            saved = await connection.execute(
-                f"UPDATE {table} AS row SET version = new.version + 1, doc = new.doc::jsonb "  # noqa: S608
-                "FROM unnest($1::uuid[], $2::int[], $3::text[]) AS new (id, version, doc) "
-                "WHERE row.id = new.id AND row.version = new.version",
-                [row.id for row in rows],
-                [row.version for row in rows],
-                [row.document.model_dump_json(by_alias=True) for row in rows],
-            )
-            if saved != f"UPDATE {len(rows)}":
-                raise Stale(f"{table}: {saved} of {len(rows)}")
-        for table, ids in sorted(empty.items()):
-            await connection.execute(
-                f"DELETE FROM {table} WHERE id = ANY($1::uuid[]) AND doc IS NULL",  # noqa: S608
-                ids,
-            )
+        await stored.save(connection, self.rows.values())
         if self.outbox:
-            await connection.execute(
-                "INSERT INTO outbox (id, topic, key, type, body, cause, version, written_at) "
-                "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], "
-                "$6::uuid[], $7::int[], $8::timestamptz[])",
-                *_columns(self.outbox),
-            )
-            await connection.execute("SELECT pg_notify('outbox', '')")
+            await self._save_outbox()
         await self._save_timers(messages)
         for name in sorted({append.table for append in self.appends}):
             rows_json = [dict(append.row) for append in self.appends if append.table == name]
@@ -401,6 +348,15 @@ class Pass:
             )
         if self.to_park and self.releasing is None:
             await parked.park(connection, self.to_park, self.service.sealer, self.now)
+
+    async def _save_outbox(self) -> None:
+        await self.connection.execute(
+            "INSERT INTO outbox (id, topic, key, type, body, cause, version, written_at) "
+            "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], "
+            "$6::uuid[], $7::int[], $8::timestamptz[])",
+            *_columns(self.outbox),
+        )
+        await self.connection.execute("SELECT pg_notify('outbox', '')")
 
     async def _save_timers(self, messages: Sequence[Message]) -> None:
         done = [m for m in messages if m.timer_number is not None]
@@ -439,3 +395,6 @@ def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
 
 def _ordered_keys(messages: Sequence[Message]) -> list[tuple[str, str]]:
     return sorted({key for message in messages if (key := waiting_key(message)) is not None})
+
+
+__all__ = ["CONTENDED", "Pass", "Service", "Table", "handle", "held_against_a_message", "transact"]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 
 from shared.corridor import Service
-from shared.postgres import leadership
+from shared.postgres import Connection, leadership
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ async def relay(service: Service, dsn: str, kafka: Kafka) -> None:
 
 
 async def publish_once(
-    connection: asyncpg.Connection, producer: AIOKafkaProducer, service: Service, transactions: bool
+    connection: Connection, producer: AIOKafkaProducer, service: Service, transactions: bool
 ) -> int:
     """Publish the oldest unsent rows and mark them; gives how many there were."""
     rows = await connection.fetch(UNSENT, ROWS_AT_ONCE)
@@ -76,15 +77,19 @@ async def publish_once(
             await _send(producer, service, rows)
     else:
         await _send(producer, service, rows)
+    await _mark(connection, rows, service.clock())
+    return len(rows)
+
+
+async def _mark(connection: Connection, rows: list[asyncpg.Record], now: datetime) -> None:
     await connection.execute(
         "UPDATE outbox SET sent_at = $3 "
         "FROM unnest($1::bigint[], $2::timestamptz[]) AS s (position, written_at) "
         "WHERE outbox.position = s.position AND outbox.written_at = s.written_at",
         [row["position"] for row in rows],
         [row["written_at"] for row in rows],
-        service.clock(),
+        now,
     )
-    return len(rows)
 
 
 async def _send(producer: AIOKafkaProducer, service: Service, rows: list[asyncpg.Record]) -> None:

@@ -8,6 +8,7 @@ encrypted, and plain views show neither. Letting them go again is `shared/releas
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from shared.postgres import Connection
 
 NOT_YET = "unknown_rules_version"
 """The reason of what is tried again by itself."""
+LONGEST_KEY = 200
 
 
 class Sealer:
@@ -49,7 +51,13 @@ def waiting_key(message: Message) -> tuple[str, str] | None:
     topic = TOPICS.get(record.topic)
     if topic is None or topic.owner == "other systems":
         return None
-    return record.topic, record.key.decode("utf-8", "backslashreplace")
+    return record.topic, _as_text(record.key)
+
+
+def _as_text(key: bytes) -> str:
+    """A key that PostgreSQL can hold and index, whatever its bytes and however many."""
+    text = key.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+    return text if len(text) <= LONGEST_KEY else f"{text[:LONGEST_KEY]}… {hashlib.sha256(key).hexdigest()}"
 
 
 @dataclass(frozen=True)
