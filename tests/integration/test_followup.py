@@ -2,87 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from demo.settings import Keys
-from services.followup.app import create
 from shared.commands import send
 from shared.contracts.followup import EndPlacement, RecordCheckIn
-from shared.contracts.intake import StartCleared
-from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import Event, match_id
 from shared.corridor import handle
 from shared.hosting import Host
-from shared.messages import Actor, Message, Refused
-from shared.postgres import migrate
+from shared.messages import Actor, Refused
 from shared.timers import run_due
-from tests.servers.postgres import Databases
+from tests.builders import STAFF, Clock, agreed, cleared, event, written
 
-UNIT, PROGRAMME = "DK-0169", "foreningspraktik"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def followup(database: Databases, clock: Clock) -> AsyncIterator[Host]:
-    host = await create(Keys().settings(await database("followup")), clock)
-    await migrate(host.settings.database_url, *host.service.migrations)
-    yield host
-    await host.pool.close()
-
-
-def event(body: Event, now: datetime) -> Message:
-    return Message(uuid4(), type(body).__name__, body, now, source="/makker/test")
-
-
-def agreed(case: UUID, starts_on: date, ends_on: date | None = None, round_: int = 1) -> MatchAgreed:
-    return MatchAgreed(
-        unit=UNIT,
-        programme=PROGRAMME,
-        case_id=case,
-        round=round_,
-        rules_version="2020-01-01",
-        match_id=match_id(case, round_),
-        proposal_id=uuid4(),
-        place_id=uuid4(),
-        starts_on=starts_on,
-        ends_on=ends_on,
-        hours_per_week=5,
-        times=("tue-evening",),
-    )
-
-
-def cleared(case: UUID, round_: int = 1) -> StartCleared:
-    return StartCleared(
-        unit=UNIT,
-        programme=PROGRAMME,
-        case_id=case,
-        round=round_,
-        rules_version="2020-01-01",
-        earliest_start=date(2026, 3, 2),
-    )
-
-
-async def written(host: Host) -> list[str]:
-    return [row["type"] for row in await host.pool.fetch("SELECT type FROM outbox ORDER BY position")]
-
-
-STAFF = Actor("anna", "staff", uuid4(), roles=frozenset({"caseworker"}), units=frozenset({UNIT}))
+pytest_plugins = ["tests.fixtures"]
 
 
 @pytest.mark.parametrize("first", ["agreed", "cleared"])
