@@ -24,10 +24,10 @@ TABLES = {
 
 async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
     """Rows by field of `State`, for each message; every message carries what is needed."""
-    return [_concerned(message.body) for message in messages]
+    return [concerned(message.body) for message in messages]
 
 
-def _concerned(body: Any) -> dict[str, UUID]:
+def concerned(body: Any) -> dict[str, UUID]:
     match body:
         case Contact():
             return {"contact": body.person_id}

@@ -5,6 +5,7 @@ answered that it has the mail. It knows no mail of ours and keeps nothing.
 
 `SMTP_URL` is `smtp://[user:password@]host[:port]`, or `smtps://` for TLS from the first byte. With
 `smtp://` TLS is used where the server offers it; `?starttls=always` insists, `?starttls=never` does not.
+Certificates are checked against the system's authorities, or those in the file that `SSL_CERT_FILE` names.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
+import structlog
+
+from shared.logs import where
+
+log = structlog.get_logger()
 
 TIMEOUT_SECONDS = 30.0
 CLOSING = 421
@@ -85,8 +91,9 @@ class Postman:
             return await self._judged(refused.code, "mail_refused")
         except aiosmtplib.SMTPNotSupported:
             return Verdict("refused", "bad_address")
-        except (aiosmtplib.SMTPException, OSError):
+        except (aiosmtplib.SMTPException, OSError) as error:
             # Refused as a sender or as a user, or no connection: our own affair, no fault of the receiver's.
+            log.warning("mail_server_away", code=getattr(error, "code", None), **where(error))
             await self.close()
             return AWAY
 

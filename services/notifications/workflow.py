@@ -95,8 +95,8 @@ def tell_of_answer(state: State, message: Message, rules: Programmes, now: datet
     event = message.body
     assert isinstance(event, ProposalAnswered)
     own = rules.version(event.programme, event.unit, event.rules_version)
-    over = event.complete or is_refusal(event, state.matter, own)
-    after = stepped(state.matter, state, event, closed=over)
+    # Once everybody has said yes it may still be withdrawn, and they must hear of that.
+    after = stepped(state.matter, state, event, closed=is_refusal(event, state.matter, own))
     after = after.model_copy(update={"answered": (*after.answered, event.by)})
     return told(state, message, rules, now, after)
 

@@ -66,10 +66,11 @@ class Writer:
         message["Subject"] = subject
         message["Date"] = format_datetime(now)
         message["Message-ID"] = f"<{mail.id}@{self._mail_from.rpartition('@')[2]}>"
-        message["Content-Language"] = language
         # So that no absence reply answers to it.
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text, cte="quoted-printable")
+        # After the content, which takes every header that speaks of it with it.
+        message["Content-Language"] = language
         return message
 
     def links(self, mail: Mail) -> dict[str, str]:
