@@ -136,7 +136,11 @@ class Consumer:
         self.done = {partition: offset for partition, offset in self.done.items() if partition in assigned}
         behind = dict.fromkeys(read_by(self.service.name), 0)
         for partition, end in (await consumer.end_offsets(assigned)).items():
-            if end and partition not in self.done:
+            if not self.busy:
+                # All that was handed out has taken effect. The position is also past the marks that end
+                # transactions, which have an offset and are never handed out.
+                self.done[partition] = await consumer.position(partition)
+            elif end and partition not in self.done:
                 self.done[partition] = await _begins_at(consumer, partition)
             behind[partition.topic] += max(0, end - self.done.get(partition, 0))
         return behind
