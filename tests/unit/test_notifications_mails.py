@@ -89,7 +89,9 @@ def test_every_mail_greets_its_receiver_and_leads_to_a_page_in_every_programme(
         assert words.sender in written and message["From"].addresses[0].display_name == words.sender
         page = "/intake/cases/" if side == "staff" else "/followup/mine/"
         assert page in written
-        assert "None" not in written and "{" not in written and "\n\n\n" not in written
+        # A token is any letters in a row, by chance these too.
+        read = re.sub(r"https://\S+", "(link)", written)
+        assert "None" not in read and "{" not in read and "\n\n\n" not in read
         for private in ("+4570102030", "amina@example.org", str(one.person_id)):
             assert private not in written
 
