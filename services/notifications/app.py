@@ -32,9 +32,14 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
         async with running.pool.acquire() as connection:
             return not await store.any_sendable(connection, running.service.clock())
 
+    async def next_due_at() -> datetime | None:
+        async with running.pool.acquire() as connection:
+            return await store.next_due_at(connection)
+
     sender = sending.sender(running.service, settings)
     api.mount(running)
     pages.mount(running)
     running.loops["mail"] = lambda: sending.loop(sender, settings.database_url)
     running.idle.append(nothing_to_send)
+    running.next_due.append(next_due_at)
     return running

@@ -9,10 +9,12 @@ from uuid import UUID
 from services.notifications.documents import ContactFile, Mail, Matter
 from shared.postgres import Connection
 
-SENDABLE = (
+WITH_CONTACT = (
     "FROM mail JOIN contact ON contact.id = mail.person_id AND contact.doc IS NOT NULL "
-    "WHERE mail.state = 'queued' AND (mail.doc ->> 'not_before')::timestamptz <= $1 "
+    "WHERE mail.state = 'queued'"
 )
+NOT_BEFORE = "(mail.doc ->> 'not_before')::timestamptz"
+SENDABLE = f"{WITH_CONTACT} AND {NOT_BEFORE} <= $1"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ async def sendable(connection: Connection, now: datetime, limit: int) -> list[UU
 async def any_sendable(connection: Connection, now: datetime) -> bool:
     """Whether a mail could be sent now."""
     found: bool = await connection.fetchval(f"SELECT EXISTS (SELECT 1 {SENDABLE})", now)
+    return found
+
+
+async def next_due_at(connection: Connection) -> datetime | None:
+    """When the next mail can be sent, if there is one whose contact is known."""
+    found: datetime | None = await connection.fetchval(f"SELECT min({NOT_BEFORE}) {WITH_CONTACT}")
     return found
 
 

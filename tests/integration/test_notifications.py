@@ -195,6 +195,7 @@ async def test_a_mail_that_the_server_cannot_take_now_is_sent_later_with_the_sam
     await post(notifications)
     assert await states(notifications) == [("answer", "queued", "try_later")]
     assert await notifications.idle[0]()
+    assert await notifications.next_due[-1]() == clock.now + timedelta(minutes=1)
     await post(notifications)
     assert not mailbox.mails
     clock.now += timedelta(minutes=1)
