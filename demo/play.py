@@ -158,8 +158,6 @@ class Walk:
                     "hours_per_week": {"min": 1, "max": 20},
                     "times": list(sample.times),
                     "needs": list(sample.needs),
-                    "field": "care",
-                    "stage": "considering",
                 },
                 groups=list(sample.groups),
                 presentation="Glad for mennesker. Vil gerne prøve noget nyt i rolige omgivelser.",

@@ -148,7 +148,7 @@ async def running(folder: Path, port: int = 0) -> AsyncIterator[Stack]:
         mailbox = None
         if given["SMTP_URL"] is None:
             mailbox = Mailbox()
-            mailbox.start()
+            await asyncio.to_thread(mailbox.start)
             cleanup.callback(mailbox.stop)
         smtp_url = mailbox.url if mailbox else given["SMTP_URL"] or ""
 
