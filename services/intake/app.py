@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from services.intake import metrics
+from services.intake import api, metrics
 from services.intake.documents import State
 from services.intake.handlers import TABLES, concerns_by
 from services.intake.sealing import keyed
@@ -30,5 +30,6 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
         concerns=concerns_by(secrets, load(settings.programmes_dir), clock),
         workflow=workflow(secrets),
     )
+    api.mount(host, secrets)
     host.gauges.append(metrics.gauges)
     return host

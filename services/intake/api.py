@@ -1,0 +1,275 @@
+"""Reading intake over HTTP: cases and why they have not begun, people and who looked at them, places.
+
+Guarantee: staff of the daily work see the cases and people of their own units, and every look at an identity
+is written down in the transaction of the look. Commands come by the doors of `shared.commands` and `door`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from services.intake import door, queries
+from services.intake.documents import CaseFile, Person
+from services.intake.queries import StoredCase
+from services.intake.rules import Standing, earliest, standings
+from services.intake.sealing import Secrets
+from services.intake.settling import rules_of, today_in
+from shared import contracts
+from shared.access import NotAllowed
+from shared.contracts.model import STAFF
+from shared.hosting import Host
+from shared.messages import Actor
+from shared.postgres import Connection
+from shared.problems import Problem
+
+SEES_NAMES = STAFF | {"network", "psychologist"}
+MOST_NAMES_AT_ONCE = 500
+ASYNCAPI = Path(str(contracts.__file__)).parent / "asyncapi.json"
+
+
+def units_asked(actor: Actor, unit: str | None) -> Collection[str]:
+    """The units a list is about: all of the actor's, or the one that was asked for. Raises `NotAllowed`."""
+    if unit is None:
+        return actor.units
+    if unit not in actor.units:
+        raise NotAllowed
+    return (unit,)
+
+
+async def case_seen(host: Host, connection: Connection, actor: Actor, case_id: UUID) -> StoredCase:
+    """A case of the actor's units. Raises `Problem` 404 or 403."""
+    stored = await queries.case(connection, case_id)
+    if stored is None:
+        raise Problem(404, "not_found")
+    if stored.case.unit not in actor.units:
+        raise Problem(403, "other_unit")
+    return stored
+
+
+async def person_seen(
+    host: Host, connection: Connection, actor: Actor, person_id: UUID, at_what: str
+) -> Person:
+    """A person of the actor's units, and the look written down. Raises `Problem` 404 or 403."""
+    person = await queries.person(connection, person_id)
+    if person is None:
+        raise Problem(404, "not_found")
+    if not await queries.units_of_person(connection, person_id) & actor.units:
+        raise Problem(403, "other_unit")
+    await queries.note_look(connection, actor, at_what, [person_id], host.service.clock())
+    return person
+
+
+def standing_of(host: Host, case: CaseFile) -> tuple[Standing, ...]:
+    """How the steps of the case's present round stand today."""
+    programmes = host.service.programmes
+    today = today_in(case.unit, programmes, host.service.clock())
+    return standings(case, rules_of(case, programmes), programmes.unit(case.unit).country, today)
+
+
+def step_json(standing: Standing) -> dict[str, Any]:
+    step = standing.step
+    return {
+        "code": step.code,
+        "kind": step.kind,
+        "before": step.before,
+        "who": step.who,
+        "lead_days": step.lead_days,
+        "is_done": standing.is_done,
+        "done_on": standing.done_on.isoformat() if standing.done_on else None,
+        "is_possible_now": standing.is_possible_now,
+        "waits_on": list(standing.waits_on),
+        "earliest_on": standing.earliest_on.isoformat(),
+    }
+
+
+def why_not_yet(host: Host, case: CaseFile) -> dict[str, Any]:
+    """What is missing, and the earliest days on which a match and a start are possible."""
+    programmes = host.service.programmes
+    today, country = (
+        today_in(case.unit, programmes, host.service.clock()),
+        programmes.unit(case.unit).country,
+    )
+    found = standing_of(host, case)
+    return {
+        "case_id": str(case.id),
+        "state": case.state,
+        "round": case.round,
+        "cleared": case.cleared,
+        "steps": [step_json(one) for one in found if not one.is_done],
+        "earliest_match_on": earliest(case, found, country, today, "match").isoformat(),
+        "earliest_start_on": earliest(case, found, country, today, "match", "start").isoformat(),
+    }
+
+
+def case_json(case: CaseFile, version: int) -> dict[str, Any]:
+    """A case without anybody's name."""
+    shown = case.model_dump(
+        mode="json",
+        include={
+            *(
+                "state",
+                "unit",
+                "programme",
+                "rules_version",
+                "round",
+                "person_id",
+                "guardian_id",
+                "caseworker",
+            ),
+            *("opened_at", "referred_on", "channel", "target_group", "situation", "groups", "waiting_since"),
+            *("cleared", "paused_from", "reason"),
+        },
+    )
+    return {"case_id": str(case.id), "version": version, **shown}
+
+
+def mount(host: Host, secrets: Secrets) -> None:
+    """Add the reading routes under `/intake/api/` and the AsyncAPI document."""
+    door.mount(host)
+    _cases(host)
+    _people(host, secrets)
+    for name in ("hosts", "mentors", "places"):
+        host.app.get(f"/intake/api/{name}", tags=["reading"], response_model=None)(_lister(host, name))
+    _asyncapi(host.app)
+
+
+def _cases(host: Host) -> None:
+    app, access = host.app, host.access
+
+    @app.get("/intake/api/cases", tags=["reading"], response_model=None)
+    async def cases(
+        request: Request,
+        unit: str | None = None,
+        state: str | None = None,
+        q: str | None = None,
+        cursor: str | None = None,
+    ) -> Response:
+        """Cases of the actor's units, newest first; `q` is a part of a name, or a reference."""
+        actor = access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection, connection.transaction():
+            try:
+                found = await queries.cases(
+                    connection, units_asked(actor, unit), state=state, q=q, cursor=cursor
+                )
+            except ValueError:
+                raise Problem(422, "does_not_fit", field="cursor") from None
+            if q:
+                # Whom a name finds tells the name.
+                people = [case.person_id for case, _, _ in found.rows]
+                await queries.note_look(connection, actor, "search", people, host.service.clock())
+        shown = [case_json(case, version) for case, version, _ in found.rows]
+        return JSONResponse({"cases": shown, "next": found.next})
+
+    @app.get("/intake/api/cases/{case_id}", tags=["reading"], response_model=None)
+    async def case(request: Request, case_id: UUID) -> Response:
+        """One case, and how its preparation stands."""
+        actor = access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection:
+            stored = await case_seen(host, connection, actor, case_id)
+        found, version = stored
+        more = found.model_dump(
+            mode="json",
+            include={"profile", "presentation", "foreign_qualification", "goals", "consents", "certificates"},
+        )
+        match = found.match.model_dump(mode="json") if found.match else None
+        steps = [step_json(one) for one in standing_of(host, found)]
+        return JSONResponse({**case_json(found, version), **more, "match": match, "steps": steps})
+
+    @app.get("/intake/api/cases/{case_id}/why-not-yet", tags=["reading"], response_model=None)
+    async def why(request: Request, case_id: UUID) -> Response:
+        """What is missing before a match and a start, and the earliest day for each."""
+        actor = access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection:
+            stored = await case_seen(host, connection, actor, case_id)
+        return JSONResponse(why_not_yet(host, stored.case))
+
+
+def _people(host: Host, secrets: Secrets) -> None:
+    app, access = host.app, host.access
+
+    @app.get("/intake/api/people/{person_id}", tags=["reading"], response_model=None)
+    async def person(request: Request, person_id: UUID) -> Response:
+        """Who somebody is; the look is written down."""
+        actor = access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection, connection.transaction():
+            found = await person_seen(host, connection, actor, person_id, "person")
+            cases = await queries.cases_of_person(connection, person_id, actor.units)
+        shown = found.model_dump(mode="json", exclude={"id", "national_id", "contact_version"})
+        national_id = secrets.open(found.national_id) if found.national_id else None
+        listed = [{"case_id": str(case.id), "state": case.state, "unit": case.unit} for case, _ in cases]
+        return JSONResponse(
+            {"person_id": str(found.id), **shown, "national_id": national_id, "cases": listed}
+        )
+
+    @app.get("/intake/api/people/{person_id}/audit", tags=["reading"], response_model=None)
+    async def audit(request: Request, person_id: UUID, cursor: str | None = None) -> Response:
+        """Who has looked at somebody, the latest first."""
+        actor = access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection:
+            if not await queries.units_of_person(connection, person_id) & actor.units:
+                raise Problem(404, "not_found")
+            try:
+                found = await queries.looks(connection, person_id, cursor)
+            except ValueError:
+                raise Problem(422, "does_not_fit", field="cursor") from None
+        return JSONResponse({"looks": found.rows, "next": found.next})
+
+    @app.post("/intake/api/people/names", tags=["reading"], response_model=None)
+    async def names(request: Request) -> Response:
+        """Names for ids; one call is one look. A party's link gives those of its own agreed match."""
+        actor = access.actor(request)
+        ids = await _ids(request)
+        async with host.pool.acquire() as connection, connection.transaction():
+            if actor.kind == "party" and actor.person_id is not None and actor.question is not None:
+                found = await queries.names_of_match(connection, ids, actor.person_id, actor.question)
+            elif actor.kind == "staff" and actor.roles & SEES_NAMES:
+                found = await queries.names(connection, ids, actor.units)
+            else:
+                raise NotAllowed
+            seen = [UUID(id_) for id_ in found]
+            await queries.note_look(connection, actor, "names", seen, host.service.clock())
+        return JSONResponse({"names": found})
+
+
+async def _ids(request: Request) -> list[UUID]:
+    try:
+        ids = json.loads(await request.body())["ids"]
+        if not isinstance(ids, list) or len(ids) > MOST_NAMES_AT_ONCE:
+            raise ValueError
+        return [UUID(id_) for id_ in ids]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise Problem(422, "does_not_fit", field="ids", detail=f"at most {MOST_NAMES_AT_ONCE} ids") from None
+
+
+def _lister(host: Host, name: str) -> Callable[..., Awaitable[Response]]:
+    """Hosts, mentors or places of the actor's units. A host is no person; the people behind are ids."""
+    kind = name.removesuffix("s")
+
+    async def listed(request: Request, unit: str | None = None, cursor: str | None = None) -> Response:
+        actor = host.access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection:
+            try:
+                found = await queries.listed(connection, kind, units_asked(actor, unit), cursor)
+            except ValueError:
+                raise Problem(422, "does_not_fit", field="cursor") from None
+        rows = [
+            {f"{kind}_id": str(one.id), "version": version, **one.model_dump(mode="json", exclude={"id"})}
+            for one, version in found.rows
+        ]
+        return JSONResponse({name: rows, "next": found.next})
+
+    listed.__doc__ = f"The {name} of the actor's units."
+    return listed
+
+
+def _asyncapi(app: FastAPI) -> None:
+    @app.get("/asyncapi.json", include_in_schema=False)
+    async def asyncapi() -> Response:
+        return FileResponse(ASYNCAPI, media_type="application/json")
