@@ -1,0 +1,107 @@
+"""The `makker` command: what an operator does from a shell.
+
+Job: start a service, make keys, check programme definitions, create topics. Guarantee: each command ends
+with 0 only if all is as it should be, and says what is wrong in words and not in a traceback. It changes
+nothing in a database and moves no message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from cli.keys import fresh_keys
+from cli.topics import Finding, ensure
+from shared.programmes import DefinitionError, load
+from shared.settings import Settings
+
+SERVICES = ("intake", "matching", "followup", "notifications")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def stop(*lines: str) -> NoReturn:
+    """Say what is wrong, on standard error, and end with 1."""
+    for line in lines:
+        typer.echo(line, err=True)
+    raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")],
+    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535)] = 8000,
+    bind: Annotated[str, typer.Option(envvar="BIND", help="0.0.0.0 for all addresses.")] = "127.0.0.1",
+) -> None:
+    """Run one service until SIGTERM. The environment sets it (docs/operators.md)."""
+    if service not in SERVICES:
+        raise typer.BadParameter(f"there is no service {service!r}; there are {', '.join(SERVICES)}")
+    if find_spec(f"services.{service}") is None:
+        stop(f"This installation does not hold the service {service!r}.")
+    try:
+        Settings()
+    except ValidationError as error:
+        # The values are left out: they may be keys and passwords.
+        stop(*(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+    # Imported only now: no other command needs a web server, nor all four services.
+    hosting, composed = import_module("shared.hosting"), import_module(f"services.{service}.app")
+    try:
+        hosting.serve(composed.create, port=port, bind=bind)
+    except DefinitionError as error:
+        stop(*error.faults)
+
+
+@app.command()
+def keys() -> None:
+    """Print a fresh set of keys as environment variables; the comments say which service needs which."""
+    typer.echo("\n".join(fresh_keys()))
+
+
+@app.command(name="check-programmes")
+def check_programmes(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(exists=True, file_okay=False, help="Else PROGRAMMES_DIR, else the packaged ones."),
+    ] = None,
+) -> None:
+    """Read the programme definitions, and print every fault with its file, line and key."""
+    try:
+        found = load(folder)
+    except DefinitionError as error:
+        for fault in error.faults:
+            typer.echo(fault)
+        raise typer.Exit(1) from None
+    typer.echo(f"{len(found.names)} programmes, {len(found.units)} units: no fault")
+
+
+@app.command()
+def topics(
+    bootstrap: Annotated[str, typer.Argument(help="host:port of a broker, or several with commas.")],
+    replication: Annotated[
+        int, typer.Option(min=1, help="Copies of each partition, of topics made now.")
+    ] = 3,
+) -> None:
+    """Create the topics that are missing; say which were there, and which of those differ. Those stay."""
+    try:
+        findings = asyncio.run(ensure(bootstrap, replication))
+    except KafkaError as error:
+        stop(f"Kafka at {bootstrap}: {error}")
+    Console().print(_as_table(findings))
+    if any(finding.differences for finding in findings):
+        raise typer.Exit(1)
+
+
+def _as_table(findings: list[Finding]) -> Table:
+    table = Table("Topic", "Is", box=None)
+    for finding in findings:
+        table.add_row(finding.topic, finding.words)
+    return table
