@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
@@ -155,9 +156,12 @@ def find(cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking) -> 
             )
         )
     placed = {edge.candidate for edge in solution.pairs}
+    taken = Counter(edge.place for edge in solution.pairs)
+    # As it is once these pairs are proposed, so that solving again finds the same reasons.
+    left = [replace(place, free=place.free - taken[place.id]) for place in offered]
     for case in cases:
         if case.id not in placed:
-            reasons = why_not(candidate_of(case), offered, asking)
+            reasons = why_not(candidate_of(case), left, asking)
             if reasons != case.unmatched:
                 found.append(NoPairFound(case_id=case.id, case_revision=case.revision, reasons=reasons))
     return found

@@ -3,195 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import date
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
-from cryptography.fernet import Fernet
-from pydantic import BaseModel
 
-import services.matching
 from services.matching import loop, queries
-from services.matching.documents import OWN_MESSAGES, PairFound, Proposal, State
-from services.matching.handlers import TABLES, concerns
-from services.matching.workflow import WORKFLOW
-from shared import timers
+from services.matching.documents import PairFound
 from shared.contracts.followup import PlacementEnded, PlacementStarted
-from shared.contracts.intake import CasePaused, CaseReady, CaseWithdrawn, PlaceOffered, PlaceWithdrawn
-from shared.contracts.matching import AgreeMatch, AnswerProposal, CancelMatch, ProposePairs, WithdrawProposal
+from shared.contracts.intake import CaseClosed, CasePaused, CaseReady, CaseResumed, CaseWithdrawn, PlaceWithdrawn
+from shared.contracts.matching import AnswerProposal, CancelMatch, ProposePairs, WithdrawProposal
 from shared.contracts.model import Party, match_id
-from shared.corridor import Service, handle
-from shared.messages import Message, Outcome
-from shared.parked import Sealer
-from shared.postgres import CORRIDOR_MIGRATIONS, connect_pool, migrate
-from shared.programmes import load
+from shared.messages import Actor
+from tests.integration.matching_service import (
+    PROGRAMME,
+    UNIT,
+    Matching,
+    agreement,
+    case_ready,
+    matching_service,
+    place_offered,
+)
 from tests.servers.postgres import Databases
-
-NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
-UNIT, PROGRAMME = "DK-0169", "foreningspraktik"
-
-
-@dataclass
-class Clock:
-    now: datetime = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **time: float) -> None:
-        self.now += timedelta(**time)
-
-
-class Matching:
-    """The service with a clock to move, and short ways to say what happens."""
-
-    def __init__(self, service: Service, clock: Clock, lock: asyncpg.Connection) -> None:
-        self.service, self.clock, self.lock = service, clock, lock
-
-    async def take(self, *bodies: BaseModel, kind: Any = "event") -> list[Outcome]:
-        messages = [
-            Message(uuid4(), type(body).__name__, body, self.clock.now, kind=kind, source="/test")
-            for body in bodies
-        ]
-        return await handle(self.service, messages)
-
-    async def ask(self, body: BaseModel) -> Outcome:
-        (outcome,) = await self.take(body, kind="command")
-        return outcome
-
-    async def settle(self) -> None:
-        """Run timers and the solver until nothing is due."""
-        while await timers.run_due(self.service) + await loop.run_due(self.service, self.lock):
-            pass
-
-    async def case(self, **more: Any) -> CaseReady:
-        ready = case_ready(**more)
-        await self.take(ready)
-        return ready
-
-    async def place(self, **more: Any) -> PlaceOffered:
-        offered = place_offered(**more)
-        await self.take(offered)
-        return offered
-
-    async def events(self, *names: str) -> list[asyncpg.Record]:
-        rows: list[asyncpg.Record] = await self.service.pool.fetch(
-            "SELECT type, key, body::jsonb AS body FROM outbox "
-            "WHERE cardinality($1::text[]) = 0 OR type = ANY($1) ORDER BY position",
-            list(names),
-        )
-        return rows
-
-    async def types(self) -> list[str]:
-        return [row["type"] for row in await self.events()]
-
-    async def proposals(self, case_id: UUID | None = None) -> list[Proposal]:
-        found = await queries.proposals(self.service.pool, [UNIT], case_id=case_id, limit=500)
-        return [proposal for proposal, _ in found.items]
-
-    async def open_proposal(self) -> Proposal:
-        (found,) = [one for one in await self.proposals() if one.state in ("open", "accepted")]
-        return found
-
-    async def held(self, place: PlaceOffered) -> int:
-        found = await queries.place(self.service.pool, place.place_id)
-        assert found is not None
-        return len(found.held)
-
-    async def say(self, proposal: Proposal, side: str, answer: Any, **more: Any) -> Outcome:
-        (who,) = [one for one in proposal.asked if one.side == side]
-        return await self.ask(
-            AnswerProposal(proposal_id=proposal.id, by=who.person_id, answer=answer, heard_by="phone", **more)
-        )
-
-    async def accepted(self) -> Proposal:
-        proposal = await self.open_proposal()
-        for one in proposal.asked:
-            await self.ask(
-                AnswerProposal(proposal_id=proposal.id, by=one.person_id, answer="yes", heard_by="phone")
-            )
-        return await self.open_proposal()
-
-    async def agreed(self) -> Proposal:
-        proposal = await self.accepted()
-        outcome = await self.ask(agreement(proposal.id))
-        assert outcome.refusal is None, outcome.refusal and outcome.refusal.values
-        return proposal
-
-
-def case_ready(**more: Any) -> CaseReady:
-    person = uuid4()
-    fields: dict[str, Any] = {
-        "unit": UNIT,
-        "programme": PROGRAMME,
-        "case_id": uuid4(),
-        "rules_version": "2020-01-01",
-        "person_id": person,
-        "waiting_since": date(2026, 11, 20),
-        "parties": (
-            Party(person_id=person, side="candidate", role="candidate"),
-            Party(person_id=uuid4(), side="staff", role="caseworker"),
-        ),
-        "profile": {
-            "wishes": [{"plan": "A", "industries": ["retail"]}, {"plan": "B", "industries": ["culture"]}]
-        },
-    }
-    return CaseReady.model_validate(fields | more)
-
-
-def place_offered(**more: Any) -> PlaceOffered:
-    fields: dict[str, Any] = {
-        "unit": UNIT,
-        "place_id": uuid4(),
-        "host_id": uuid4(),
-        "kind": "association",
-        "programmes": (PROGRAMME,),
-        "capacity": 1,
-        "industries": ("retail",),
-        "parties": (Party(person_id=uuid4(), side="host", role="contact_person"),),
-    }
-    return PlaceOffered.model_validate(fields | more)
-
-
-def agreement(proposal_id: UUID, **more: Any) -> AgreeMatch:
-    fields: dict[str, Any] = {
-        "proposal_id": proposal_id,
-        "starts_on": date(2026, 12, 1),
-        "ends_on": date(2027, 1, 31),
-        "hours_per_week": 6,
-        "times": ("mon-morning",),
-    }
-    return AgreeMatch.model_validate(fields | more)
 
 
 @pytest.fixture
 async def matching(database: Databases) -> AsyncIterator[Matching]:
-    dsn = await database("matching")
-    folder = Path(services.matching.__file__).parent / "migrations"
-    await migrate(dsn, CORRIDOR_MIGRATIONS, folder)
-    clock = Clock()
-    service = Service(
-        name="matching",
-        pool=await connect_pool(dsn),
-        state=State,
-        tables=TABLES,
-        concerns=concerns,
-        decide=WORKFLOW.decide,
-        messages=frozenset(WORKFLOW.messages),
-        timers={one.__name__: one for one in OWN_MESSAGES},
-        programmes=load(),
-        clock=clock,
-        sealer=Sealer([Fernet.generate_key().decode()]),
-    )
-    lock = await asyncpg.connect(dsn)
-    yield Matching(service, clock, lock)
-    await lock.close()
-    await service.pool.close()
+    async with matching_service(await database("matching")) as service:
+        yield service
+
+
+def case_event(type_: Any, case: CaseReady, **more: Any) -> Any:
+    names = ("unit", "programme", "case_id", "round", "rules_version")
+    return type_(**{name: getattr(case, name) for name in names}, **more)
 
 
 async def test_a_ready_case_and_an_offered_place_become_a_proposal(matching: Matching) -> None:
@@ -200,10 +48,451 @@ async def test_a_ready_case_and_an_offered_place_become_a_proposal(matching: Mat
     assert not await loop.idle(matching.service)
     await matching.settle()
     (event,) = await matching.events("MatchProposed")
-    proposal = await matching.open_proposal()
+    proposal = await matching.out()
     assert event["key"] == str(case.case_id)
     assert (proposal.place_id, proposal.plan) == (place.place_id, "A")
     assert {"code": "industry_plan_a", "points": 100} in [one.model_dump() for one in proposal.reasons]
-    assert await matching.held(place) == 1
+    body = json.loads(event["body"])
+    assert {one["side"] for one in body["asked"]} == {"host", "candidate"}
+    assert {one["side"] for one in body["parties"]} == {"host", "candidate", "staff"}
+    assert (await matching.stored_place(place)).free == 1
     assert await loop.idle(matching.service)
     assert await matching.service.pool.fetchval("SELECT count(*) FROM pool_change") == 0
+
+
+async def test_arrivals_are_gathered_as_long_as_their_rows_say(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.service.pool.execute("UPDATE pool_change SET due_at = due_at + interval '30 minutes'")
+    await matching.settle()
+    assert await matching.types() == []
+    assert await loop.idle(matching.service)
+    matching.clock.move(minutes=30)
+    assert not await loop.idle(matching.service)
+    await matching.settle()
+    assert await matching.types() == ["MatchProposed"]
+
+
+async def test_a_second_solver_leaves_a_pool_alone_while_one_solves_it(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    (pool,) = await loop.due(matching.service, matching.clock.now)
+    one, other = await asyncpg.connect(matching.dsn), await asyncpg.connect(matching.dsn)
+    try:
+        async with loop._alone(one, pool) as mine:
+            assert mine
+            assert await loop.run_due(matching.service, other) == 0
+        assert await loop.run_due(matching.service, other) == 1
+    finally:
+        await one.close()
+        await other.close()
+
+
+async def test_solving_again_after_a_crash_changes_nothing(matching: Matching) -> None:
+    """The pairs are committed and the rows are not deleted: the same rows are read once more."""
+    for _ in range(3):
+        await matching.case()
+    await matching.place(capacity=2)
+    rows = await matching.service.pool.fetch("SELECT * FROM pool_change")
+    await matching.settle()
+    before = await matching.types()
+    for row in rows:
+        await matching.service.pool.execute(
+            "INSERT INTO pool_change OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5)", *row.values()
+        )
+    await matching.settle()
+    assert await matching.types() == before
+    assert before.count("MatchProposed") == 2 and before.count("CaseUnmatched") == 1
+
+
+async def test_whoever_gets_no_place_is_told_why_once(matching: Matching) -> None:
+    case = await matching.case(
+        profile={"times": ["mon-morning"], "excluded_hosts": [], "certificates": [], "languages": {"da": "A1"}}
+    )
+    await matching.place(times=["sat-evening"], required_languages={"da": "B1"})
+    await matching.place(times=["sun-evening"])
+    await matching.settle()
+    await matching.done(ProposePairs(programme=PROGRAMME, unit=UNIT))
+    await matching.settle()
+    (event,) = await matching.events("CaseUnmatched")
+    assert json.loads(event["body"])["reasons"] == [
+        {"code": "times", "places": 2},
+        {"code": "language", "places": 1},
+    ]
+    await matching.place(times=["fri-evening"])
+    await matching.settle()
+    assert len(await matching.events("CaseUnmatched")) == 2
+    assert (await matching.stored_case(case)).state == "waiting"
+
+
+async def test_all_yes_makes_a_proposal_complete_and_it_is_agreed(matching: Matching) -> None:
+    case = await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    proposal = await matching.accepted()
+    assert proposal.state == "accepted"
+    answered = [json.loads(row["body"])["complete"] for row in await matching.events("ProposalAnswered")]
+    assert answered == [False, True]
+    outcome = await matching.done(agreement(proposal.id, hours_per_week={"min": 2, "max": 8}))
+    assert outcome.events == ("MatchAgreed",)
+    assert outcome.answer["match_id"] == str(match_id(case.case_id, 1))
+    (event,) = await matching.events("MatchAgreed")
+    body = json.loads(event["body"])
+    assert body["hours_per_week"] == 8.0 and body["host_id"] == str(place.host_id)
+    assert {one["person_id"] for one in body["parties"]} == {
+        str(one.person_id) for one in (*case.parties, *place.parties)
+    }
+    assert (await matching.stored_place(place)).free == 0
+    assert await matching.service.pool.fetchval("SELECT count(*) FROM timer") == 0
+
+
+async def test_a_no_frees_the_place_and_plan_b_is_proposed_the_same_moment(matching: Matching) -> None:
+    case = await matching.case()
+    first = await matching.place()
+    await matching.settle()
+    second = await matching.place(industries=["culture"])
+    await matching.settle()
+    proposal = await matching.out()
+    assert (await matching.say(proposal, "candidate", "no", reason="too_far")).kind == "done"
+    assert (await matching.stored_place(first)).free == 1
+    await matching.settle()
+    again = await matching.out()
+    assert (again.place_id, again.plan) == (second.place_id, "B")
+    assert (await matching.stored_case(case)).tried == (first.place_id,)
+
+
+async def test_a_refused_pair_is_not_proposed_again(matching: Matching) -> None:
+    case = await matching.case()
+    await matching.place()
+    await matching.settle()
+    await matching.say(await matching.out(), "host", "no", reason="no_time")
+    await matching.settle()
+    await matching.case(case_id=case.case_id, parties=case.parties)
+    await matching.settle()
+    assert (await matching.types()).count("MatchProposed") == 1
+    (event,) = (await matching.events("CaseUnmatched"))[-1:]
+    assert json.loads(event["body"])["reasons"] == [{"code": "refused_before", "places": 1}]
+
+
+async def test_no_answer_is_reminded_then_lapses_and_frees_the_place(matching: Matching) -> None:
+    await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    proposal = await matching.out()
+    await matching.say(proposal, "host", "yes")
+    matching.clock.move(days=3)
+    await matching.settle()
+    (due,) = await matching.events("ProposalAnswerDue")
+    assert [one["side"] for one in json.loads(due["body"])["asked"]] == ["candidate"]
+    matching.clock.move(days=4)
+    await matching.settle()
+    assert (await matching.types())[-2:] == ["ProposalLapsed", "CaseUnmatched"]
+    assert (await matching.stored_place(place)).free == 1
+    outcome = await matching.say(proposal, "candidate", "yes")
+    assert outcome.refusal is not None and outcome.refusal.code == "proposal_closed"
+
+
+async def test_one_side_is_asked_after_the_other_with_a_time_of_its_own(matching: Matching) -> None:
+    aalborg = {"unit": "DK-0851/aalborg", "programme": "mentorskab", "profile": {}}
+    case = await matching.case(**aalborg)
+    mentor = uuid4()
+    await matching.place(
+        unit="DK-0851/aalborg",
+        programmes=["mentorskab"],
+        kind="volunteer",
+        host_id=None,
+        mentor_id=mentor,
+        parties=[Party(person_id=mentor, side="mentor", role="volunteer_mentor")],
+    )
+    await matching.settle()
+    proposal = await matching.out()
+    assert [one.side for one in proposal.open_now] == ["mentor"]
+    early = await matching.say(proposal, "candidate", "yes")
+    assert early.refusal is not None and early.refusal.code == "not_asked_yet"
+    matching.clock.move(days=5)
+    await matching.settle()
+    await matching.say(proposal, "mentor", "yes")
+    (answered,) = await matching.events("ProposalAnswered")
+    body = json.loads(answered["body"])
+    assert [one["person_id"] for one in body["asked"]] == [str(case.person_id)]
+    assert body["answer_by"] == "2026-12-05T11:00:00Z"
+    matching.clock.move(days=6)
+    await matching.settle()
+    assert (await matching.types()).count("ProposalAnswerDue") == 2
+    assert (await matching.say(proposal, "candidate", "yes")).kind == "done"
+    assert (await matching.out()).state == "accepted"
+
+
+async def test_a_candidate_who_is_only_heard_does_not_stop_the_proposal(matching: Matching) -> None:
+    await matching.case(programme="udviklingspraktik")
+    await matching.place(programmes=["udviklingspraktik"], kind="company")
+    await matching.settle()
+    proposal = await matching.out()
+    assert (await matching.say(proposal, "candidate", "no", reason="too_far")).kind == "done"
+    assert (await matching.out()).state == "open"
+    await matching.say(proposal, "host", "yes")
+    assert (await matching.out()).state == "accepted"
+
+
+async def test_staff_say_how_they_heard_an_answer_and_nobody_answers_twice(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.out()
+    host = next(one for one in proposal.asked if one.side == "host")
+    unheard = await matching.ask(AnswerProposal(proposal_id=proposal.id, by=host.person_id, answer="yes"))
+    assert unheard.refusal is not None and unheard.refusal.code == "heard_by_missing"
+    stranger = await matching.ask(
+        AnswerProposal(proposal_id=proposal.id, by=uuid4(), answer="yes", heard_by="phone")
+    )
+    assert stranger.refusal is not None and stranger.refusal.code == "not_asked"
+    assert (await matching.say(proposal, "host", "yes")).kind == "done"
+    twice = await matching.say(proposal, "host", "no")
+    assert twice.refusal is not None and twice.refusal.code == "answered_already"
+
+
+async def test_a_link_answers_its_own_question_alone(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.out()
+    host, candidate = (one for side in ("host", "candidate") for one in proposal.asked if one.side == side)
+    own = {"person_id": host.person_id, "question": proposal.id, "scope": "answer"}
+    for wrong in ({"scope": "mine"}, {"question": uuid4()}, {"person_id": uuid4()}):
+        actor = Actor("party:x", "party", **(own | wrong))  # type: ignore[arg-type]
+        outcome = await matching.ask(AnswerProposal(proposal_id=proposal.id, answer="yes"), actor)
+        assert outcome.refusal is not None
+        assert (outcome.refusal.code, outcome.refusal.status) == ("not_yours", 403)
+    actor = Actor("party:x", "party", **own)  # type: ignore[arg-type]
+    borrowed = AnswerProposal(proposal_id=proposal.id, by=candidate.person_id, answer="yes")
+    assert (await matching.ask(borrowed, actor)).kind == "done"
+    assert [one.side for one in (await matching.out()).asked if one.answer] == ["host"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "limit"),
+    [
+        ({"ends_on": None}, "outside_frame", "weeks_max"),
+        ({"ends_on": date(2026, 12, 20)}, "outside_frame", "weeks_min"),
+        ({"ends_on": date(2027, 4, 1)}, "outside_frame", "weeks_max"),
+        ({"ends_on": date(2026, 11, 30)}, "ends_before_start", None),
+        ({"hours_per_week": 11}, "outside_frame", "hours_max"),
+        ({"hours_per_week": {"min": 0.5, "max": 4}}, "outside_frame", "hours_min"),
+        ({"times": ()}, "agreement_incomplete", None),
+        ({"times": ("monday",)}, "unknown_code", None),
+    ],
+)
+async def test_an_agreement_outside_the_frame_is_refused_with_its_limit(
+    matching: Matching, change: dict[str, Any], code: str, limit: str | None
+) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.accepted()
+    outcome = await matching.ask(agreement(proposal.id, **change))
+    assert outcome.refusal is not None
+    assert (outcome.refusal.code, outcome.refusal.values.get("limit")) == (code, limit)
+    assert (await matching.out()).state == "accepted"
+
+
+async def test_nothing_is_agreed_before_everybody_who_decides_has_answered(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.out()
+    await matching.say(proposal, "host", "yes")
+    outcome = await matching.ask(agreement(proposal.id))
+    assert outcome.refusal is not None and outcome.refusal.code == "answers_missing"
+
+
+async def test_a_mentorship_may_stay_open_ended_but_says_what_it_is_about(matching: Matching) -> None:
+    await matching.case(unit="DK-0851/aalborg", programme="mentorskab", profile={})
+    await matching.place(unit="DK-0851/aalborg", programmes=["mentorskab"], kind="volunteer", parties=[])
+    await matching.settle()
+    proposal = await matching.accepted()
+    open_ended = {"ends_on": None, "hours_per_week": 2, "times": ()}
+    outcome = await matching.ask(agreement(proposal.id, **open_ended))
+    assert outcome.refusal is not None and outcome.refusal.field == "content"
+    await matching.done(agreement(proposal.id, **open_ended, content=("job_search",)))
+
+
+async def test_a_cancelled_match_frees_its_place_and_the_case_waits_for_a_new_round(matching: Matching) -> None:
+    case = await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    match = await matching.agreed()
+    assert match.match_id is not None
+    await matching.done(CancelMatch(match_id=match.match_id, reason="illness"))
+    assert (await matching.stored_place(place)).free == 1
+    assert (await matching.stored_case(case)).state == "resting"
+    other = await matching.place()
+    await matching.settle()
+    assert (await matching.types())[-1] == "MatchCancelled"
+    await matching.case(case_id=case.case_id, round=2, parties=case.parties)
+    await matching.settle()
+    again = await matching.out()
+    assert (again.round, again.place_id) == (2, other.place_id)
+
+
+async def test_a_match_that_failed_frees_its_place_and_is_told(matching: Matching) -> None:
+    case = await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    match = await matching.agreed()
+    ended = case_event(PlacementEnded, case, placement_id=match.match_id, how="failed_match", reason="never_started")
+    await matching.take(ended)
+    assert (await matching.types())[-1] == "MatchFailed"
+    assert (await matching.stored_place(place)).free == 1
+
+
+async def test_a_new_round_may_come_before_the_old_placements_ending(matching: Matching) -> None:
+    case = await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    match = await matching.agreed()
+    started = case_event(
+        PlacementStarted, case, placement_id=match.match_id, place_id=place.place_id, started_on=date(2026, 12, 1)
+    )
+    await matching.take(started)
+    cancelled = await matching.ask(CancelMatch(match_id=match.match_id, reason="other"))  # type: ignore[arg-type]
+    assert cancelled.refusal is not None and cancelled.refusal.code == "placement_has_started"
+    await matching.case(case_id=case.case_id, round=2, parties=case.parties)
+    await matching.settle()
+    assert (await matching.stored_place(place)).free == 0
+    assert (await matching.stored_case(case)).state == "waiting"
+    await matching.take(case_event(PlacementEnded, case, placement_id=match.match_id, how="completed"))
+    await matching.settle()
+    again = await matching.out()
+    assert (again.round, again.place_id) == (2, place.place_id)
+
+
+async def test_a_paused_case_gets_no_proposal_until_it_goes_on(matching: Matching) -> None:
+    case = await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    await matching.take(case_event(CasePaused, case, reason="illness"))
+    assert (await matching.types())[-1] == "ProposalWithdrawn"
+    assert (await matching.stored_place(place)).free == 1
+    await matching.settle()
+    assert (await matching.stored_case(case)).state == "paused"
+    await matching.take(case_event(CaseResumed, case))
+    await matching.settle()
+    assert (await matching.out()).place_id == place.place_id
+
+
+@pytest.mark.parametrize("how", [CaseWithdrawn, CaseClosed])
+async def test_a_case_that_goes_takes_its_proposal_with_it(matching: Matching, how: Any) -> None:
+    case = await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    proposal = await matching.accepted()
+    await matching.take(case_event(how, case, reason="other"))
+    late = await matching.ask(agreement(proposal.id))
+    assert late.refusal is not None and late.refusal.code == "not_in_this_state"
+    assert (await matching.stored_place(place)).free == 1
+
+
+async def test_a_place_that_goes_or_shrinks_takes_its_proposals_back(matching: Matching) -> None:
+    first, second = await matching.case(), await matching.case()
+    place = await matching.place(capacity=2)
+    await matching.settle()
+    await matching.take(place.model_copy(update={"capacity": 1}))
+    await matching.settle()
+    assert (await matching.types()).count("ProposalWithdrawn") == 1
+    assert (await matching.stored_place(place)).free == 0
+    await matching.take(PlaceWithdrawn(place_id=place.place_id, unit=UNIT))
+    await matching.settle()
+    assert (await matching.types()).count("ProposalWithdrawn") == 2
+    assert {(await matching.stored_case(case)).state for case in (first, second)} == {"waiting"}
+
+
+async def test_a_changed_profile_takes_back_a_proposal_that_it_forbids(matching: Matching) -> None:
+    case = await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    await matching.case(case_id=case.case_id, profile={"excluded_hosts": [str(place.host_id)]})
+    await matching.settle()
+    (event,) = await matching.events("ProposalWithdrawn")
+    assert json.loads(event["body"])["reason"] == "case_changed"
+
+
+async def test_what_staff_take_back_is_not_proposed_again_by_itself(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.out()
+    await matching.done(WithdrawProposal(proposal_id=proposal.id))
+    await matching.settle()
+    assert (await matching.types()).count("MatchProposed") == 1
+
+
+async def test_a_pair_found_for_what_has_changed_is_dropped_and_the_pool_solved_again(matching: Matching) -> None:
+    case, place = await matching.case(), await matching.place()
+    await matching.service.pool.execute("DELETE FROM pool_change")
+    stale = PairFound(
+        proposal_id=uuid4(),
+        case_id=case.case_id,
+        place_id=place.place_id,
+        case_revision=1,
+        place_revision=7,
+        points=1,
+    )
+    (outcome,) = await matching.take(stale)
+    assert outcome.kind == "done" and await matching.types() == []
+    assert not await loop.idle(matching.service)
+    await matching.settle()
+    assert await matching.types() == ["MatchProposed"]
+    (late,) = await matching.take(stale.model_copy(update={"place_revision": 1}))
+    assert (late.kind, late.reason) == ("ignored", "no_longer_waiting")
+
+
+async def test_two_writers_never_fill_a_place_beyond_its_capacity(matching: Matching) -> None:
+    """Two solvers found pairs for the same openings: the place's row lets as many through as it has."""
+    cases = [await matching.case() for _ in range(12)]
+    place = await matching.place(capacity=3)
+    found = [
+        PairFound(
+            proposal_id=uuid4(),
+            case_id=case.case_id,
+            place_id=place.place_id,
+            case_revision=1,
+            place_revision=1,
+            points=1,
+        )
+        for case in cases
+    ]
+    batches = [matching.take(*found[start : start + 3]) for start in range(0, 12, 3)]
+    await asyncio.gather(*batches)
+    assert (await matching.types()).count("MatchProposed") == 3
+    stored = await matching.stored_place(place)
+    assert len(stored.held) == 3 and stored.free == 0
+
+
+async def test_two_answers_at_once_are_both_counted(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.out()
+    await asyncio.gather(*(matching.say(proposal, side, "yes") for side in ("host", "candidate")))
+    assert (await matching.out()).state == "accepted"
+
+
+async def test_a_batch_of_arrivals_is_one_pool(matching: Matching) -> None:
+    arrivals = [case_ready(waiting_since=date(2026, 9, day + 1)) for day in range(5)]
+    places = [place_offered() for _ in range(3)]
+    await matching.take(*arrivals, *places)
+    await matching.settle()
+    placed = {one.case_id for one in await matching.proposals()}
+    # All have waited beyond the limit; those who have waited longest have no more points, for the scale ends there.
+    assert len(placed) == 3
+    waiting = await queries.waiting(matching.service.pool, [UNIT], limit=1)
+    following = await queries.waiting(matching.service.pool, [UNIT], after=waiting.next or "", limit=1)
+    assert {one.id for one in (*waiting.items, *following.items)} | placed == {one.case_id for one in arrivals}
+    assert following.next is None
+
+
+async def test_pairs_may_be_asked_for_but_not_of_a_programme_that_is_not_there(matching: Matching) -> None:
+    refused = await matching.ask(ProposePairs(programme="mentorskab", unit=UNIT))
+    assert refused.refusal is not None and refused.refusal.code == "programme_not_in_unit"
+    outcome = await matching.done(ProposePairs(programme=PROGRAMME, unit=UNIT))
+    assert outcome.id is not None and not await loop.idle(matching.service)
