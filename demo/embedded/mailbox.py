@@ -5,6 +5,7 @@ the connection before saying so. It delivers nothing to anybody.
 """
 
 import asyncio
+import socket
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -51,17 +52,14 @@ class Mailbox:
 
     def start(self, port: int = 0) -> str:
         """Returns its `url`; port 0 is any that is free. Raises OSError."""
+        listening = socket.create_server(("127.0.0.1", port))
         loop = asyncio.new_event_loop()
-        try:
-            opening = loop.create_server(lambda: self._connection(loop), "127.0.0.1", port)
-            server = loop.run_until_complete(opening)
-        except OSError:
-            loop.close()
-            raise
         thread = threading.Thread(target=loop.run_forever, name="mailbox", daemon=True)
         thread.start()
+        serving = loop.create_server(lambda: self._connection(loop), sock=listening)
+        server = asyncio.run_coroutine_threadsafe(serving, loop).result(timeout=10)
         self._running = loop, thread, server
-        self.url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self.url = f"smtp://127.0.0.1:{listening.getsockname()[1]}"
         return self.url
 
     def stop(self) -> None:

@@ -193,6 +193,15 @@ def test_a_mail_whose_answer_was_lost_has_arrived(mailbox: Mailbox) -> None:
     assert [mail.to for mail in mailbox.mails] == ["anna@example.org"]
 
 
+async def test_a_mailbox_starts_and_stops_beside_a_running_event_loop() -> None:
+    box = Mailbox()
+    box.start()
+    await asyncio.to_thread(_deliver, box, _mail("anna@example.org"))
+    box.stop()
+
+    assert [mail.to for mail in box.mails] == ["anna@example.org"]
+
+
 def test_a_stopped_mailbox_takes_nothing_and_starts_again_on_its_port(mailbox: Mailbox) -> None:
     port = int(mailbox.url.rpartition(":")[2])
     mailbox.stop()

@@ -19,12 +19,13 @@ need() {
 }
 
 kafka() {
-    need java default-jre-headless
+    # Who names a JAVA_HOME has a Java.
+    [ -n "${JAVA_HOME:-}" ] || need java default-jre-headless
     [ "$JARS/.complete" -nt deploy/kafka/pom.xml ] && return
     need mvn maven
     echo "Fetching Apache Kafka"
     rm -rf "$JARS"
-    mvn --quiet --batch-mode --strict-checksums --file deploy/kafka/pom.xml \
+    mvn --quiet --batch-mode -Dstyle.color=never --strict-checksums --file deploy/kafka/pom.xml \
         dependency:copy-dependencies -DoutputDirectory="$PWD/$JARS"
     touch "$JARS/.complete"
 }
