@@ -18,7 +18,7 @@ from demo.settings import Keys
 from services.followup.app import create
 from shared.contracts.intake import CaseTexts, CaseWithdrawn, StartCleared, StartHeld
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
-from shared.contracts.model import Event, match_id
+from shared.contracts.model import Event, Party, Side, derived_id, match_id
 from shared.hosting import Host
 from shared.messages import Actor, Message, Record
 from shared.postgres import migrate
@@ -47,8 +47,13 @@ async def followup_on(dsn: str, clock: Clock, keys: Keys, kafka: str = "127.0.0.
     await host.pool.close()
 
 
-def frame(case: UUID, round_: int = 1) -> dict[str, Any]:
+def party(case: UUID, side: Side) -> Party:
+    return Party(person_id=derived_id("person", case, side), side=side, role=side)
+
+
+def frame(case: UUID, round_: int = 1, *sides: Side) -> dict[str, Any]:
     return {
+        "parties": tuple(party(case, side) for side in sides),
         "unit": UNIT,
         "programme": PROGRAMME,
         "case_id": case,
@@ -59,7 +64,7 @@ def frame(case: UUID, round_: int = 1) -> dict[str, Any]:
 
 def agreed(case: UUID, starts_on: date = TODAY, ends_on: date | None = None, round_: int = 1) -> MatchAgreed:
     return MatchAgreed(
-        **frame(case, round_),
+        **frame(case, round_, "candidate", "host"),
         match_id=match_id(case, round_),
         proposal_id=uuid4(),
         place_id=uuid4(),
@@ -71,7 +76,7 @@ def agreed(case: UUID, starts_on: date = TODAY, ends_on: date | None = None, rou
 
 
 def cleared(case: UUID, round_: int = 1) -> StartCleared:
-    return StartCleared(**frame(case, round_), earliest_start=TODAY)
+    return StartCleared(**frame(case, round_, "candidate"), earliest_start=TODAY)
 
 
 def held(case: UUID) -> StartHeld:
@@ -88,7 +93,10 @@ def cancelled(case: UUID) -> MatchCancelled:
 
 def proposed(case: UUID) -> MatchProposed:
     return MatchProposed(
-        **frame(case), proposal_id=uuid4(), place_id=uuid4(), answer_by=datetime(2026, 3, 5, tzinfo=UTC)
+        **frame(case, 1, "candidate", "host"),
+        proposal_id=uuid4(),
+        place_id=uuid4(),
+        answer_by=datetime(2026, 3, 5, tzinfo=UTC),
     )
 
 
