@@ -29,6 +29,8 @@ TRANSIENT = (
     asyncpg.InternalClientError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.QueryCanceledError,
+    # The migrations have not been applied yet.
+    asyncpg.UndefinedTableError,
     ConnectionError,
     TimeoutError,
     OSError,
