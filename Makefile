@@ -9,7 +9,7 @@ PIP_INSTALL := $(RUN) -m pip --disable-pip-version-check install --quiet --requi
 DEMO := .venv/.demo
 TEST := .venv/.test
 # Neither code nor documents name a host that packages come from: those who install choose it.
-REGISTRIES := pypi[.]org|pythonhosted[.]org|registry[.]npmjs|repo1?[.]maven|repo[.]maven|proxy[.]golang|index-url
+REGISTRIES := pypi[.]org|pythonhosted[.]org|registry[.]npmjs|repo1?[.]maven|repo[.]maven|proxy[.]golang|index[-]url
 
 .PHONY: demo test test-real bench check clean
 
