@@ -168,7 +168,7 @@ class Pass:
 
     async def _enter(self, messages: Sequence[Message]) -> set[UUID]:
         """Which messages have had no effect yet. What is parked in this pass leaves the inbox again."""
-        ids = sorted({message.id for message in messages if message.inbox})
+        ids = sorted({message.id for message in messages if message.inbox}, key=int)
         if not ids:
             return set()
         rows = await self.connection.fetch(
@@ -369,7 +369,9 @@ class Pass:
                 [m.timer_id for m in done],
                 [m.timer_number for m in done],
             )
-        cancelled = sorted(id_ for id_, timer in self.schedules.items() if isinstance(timer, Cancel))
+        cancelled = sorted(
+            (id_ for id_, timer in self.schedules.items() if isinstance(timer, Cancel)), key=int
+        )
         if cancelled:
             await self.connection.execute("DELETE FROM timer WHERE id = ANY($1::uuid[])", cancelled)
         scheduled = sorted(

@@ -8,6 +8,7 @@ finishes the batch in hand. It holds no rule of any service.
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -47,6 +48,7 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 STUCK_AFTER_SECONDS = 120.0
 LAG_EVERY_SECONDS = 5.0
+OBJECTS_BEFORE_COLLECTING = 50_000
 
 Loop = Callable[[], Awaitable[None]]
 Gauges = Callable[[Connection], Awaitable[None]]
@@ -327,6 +329,17 @@ async def answer(
     return RedirectResponse(return_to, 303)
 
 
+def tune_garbage_collection() -> None:
+    """Once everything is built: look for cycles less often, and not among what stays for good.
+
+    A batch makes some 100,000 objects without a cycle. By Python's defaults they were looked through a
+    hundred times meanwhile, and with them every class and contract that the process is made of.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTING, 20, 100)
+
+
 def serve(create: Callable[[Settings], Awaitable[Host]], port: int = 8000, bind: str = "127.0.0.1") -> None:
     """Run one service as a process of its own until SIGTERM."""
 
@@ -334,6 +347,7 @@ def serve(create: Callable[[Settings], Awaitable[Host]], port: int = 8000, bind:
         settings = Settings()  # The environment fills it.
         logs.configure(settings.log_level)
         running = await create(settings)
+        tune_garbage_collection()
         config = uvicorn.Config(
             running.app, host=bind, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=20
         )

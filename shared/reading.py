@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,8 @@ from shared.messages import Message, Record, Tombstone, Unread
 PREFIX, SUFFIX = "makker.", ".v1"
 STRUCTURED = "application/cloudevents"
 LONGEST_REFERENCE = 200
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What PostgreSQL takes into no text: a NUL, and half of a surrogate pair."""
 
 
 class _Fault(Exception):
@@ -182,7 +185,7 @@ def _referral(record: Record, where: str) -> Message:
 
 
 def _storable(text: str) -> bool:
-    return "\x00" not in text and not any(0xD800 <= ord(character) < 0xE000 for character in text)
+    return UNSTORABLE.search(text) is None
 
 
 def _tombstone(handled: Collection[type[BaseModel]], record: Record) -> Message | None:

@@ -40,6 +40,8 @@ class Table(NamedTuple):
 
 Wanted = Mapping[Table, Set[UUID]]
 
+# Ids are sorted as numbers: it is the same order, and PostgreSQL's too, and found several times faster.
+
 
 @dataclass
 class Row:
@@ -67,7 +69,7 @@ class Row:
 async def make(connection: Connection, wanted: Wanted) -> None:
     """Insert an empty row for each that is not there yet."""
     for table in sorted(wanted, key=lambda one: one.name):
-        await connection.execute(MAKE.format(table=table.name), sorted(wanted[table]))
+        await connection.execute(MAKE.format(table=table.name), sorted(wanted[table], key=int))
 
 
 async def lock(connection: Connection, wanted: Wanted) -> dict[tuple[str, UUID], Row]:
@@ -75,7 +77,7 @@ async def lock(connection: Connection, wanted: Wanted) -> dict[tuple[str, UUID],
     return {
         (table.name, row["id"]): Row(table.name, row["id"], row["version"], row["doc"], table.model)
         for table in sorted(wanted, key=lambda one: one.name)
-        for row in await connection.fetch(LOCK.format(table=table.name), sorted(wanted[table]))
+        for row in await connection.fetch(LOCK.format(table=table.name), sorted(wanted[table], key=int))
     }
 
 
