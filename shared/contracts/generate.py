@@ -1,6 +1,6 @@
 """`python -m shared.contracts.generate [--check]`: the published documents, from the contracts.
 
-Job: write schemas/<Name>.json, asyncapi.json and golden/DIGESTS, or, with --check, say what differs.
+Job: write schemas/<Name>.json, asyncapi.json, permissions.md and golden/DIGESTS, or, with --check, say what differs.
 Guarantee: a form that others already rely on is not overwritten by one that breaks them, and a golden
 example that was published is not changed; both are refused by name, with the way out. Nothing else is
 written, and no contract is judged but by its schema.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shared.contracts.asyncapi import document
 from shared.contracts.compatibility import breaks
+from shared.contracts.permissions import table
 from shared.contracts.published import (
     DIGESTS,
     GOLDEN,
@@ -74,6 +75,7 @@ def documents(new: dict[str, Schema], golden: Path) -> dict[str, str]:
     return {
         **{f"{SCHEMAS.name}/{name}.json": as_text(content) for name, content in new.items()},
         "asyncapi.json": as_text(document()),
+        "permissions.md": table(),
         f"{golden.name}/{DIGESTS}": "".join(f"{value}  {name}\n" for name, value in sorted(files.items())),
     }
 
