@@ -1,6 +1,7 @@
 """`python -m shared.contracts.generate [--check]`: the published documents, from the contracts.
 
-Job: write schemas/<Name>.json, asyncapi.json, permissions.md and golden/DIGESTS, or, with --check, say what differs.
+Job: write schemas/<Name>.json, asyncapi.json, permissions.md and golden/DIGESTS, or, with --check, say
+what differs.
 Guarantee: a form that others already rely on is not overwritten by one that breaks them, and a golden
 example that was published is not changed; both are refused by name, with the way out. Nothing else is
 written, and no contract is judged but by its schema.
