@@ -1,7 +1,8 @@
-"""Reading matching over HTTP: pools, proposals, and why somebody has no place. For staff, in their units.
+"""Reading matching over HTTP: pools, proposals, and why somebody has no place. For staff, in their
+units.
 
-Commands come in by the door in `shared/commands.py`. Guarantee: nothing here changes anything, and what belongs to
-another unit is not shown.
+Commands come in by the door in `shared/commands.py`. Guarantee: nothing here changes anything, and what
+belongs to another unit is not shown.
 """
 
 from __future__ import annotations
@@ -94,7 +95,11 @@ def waiting_json(case: CaseFile, host: Host) -> dict[str, Any]:
 
 def place_json(place: Place) -> dict[str, Any]:
     names = {"kind", "host_id", "mentor_id", "capacity", "industries", "times"}
-    return {"place_id": str(place.id), "free": place.free, **place.offer.model_dump(mode="json", include=names)}
+    return {
+        "place_id": str(place.id),
+        "free": place.free,
+        **place.offer.model_dump(mode="json", include=names),
+    }
 
 
 def mount(host: Host) -> None:

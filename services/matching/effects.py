@@ -134,9 +134,9 @@ class Rows:
 def freed(
     rows: Rows, state: str, rules: Programmes, now: datetime, **update: Any
 ) -> tuple[Rows, tuple[Append, ...], tuple[Schedule | Cancel, ...]]:
-    """The proposal or match is over, in `state`: its opening is free, its timers go, its pools are solved again.
+    """The proposal or match is over, in `state`: its opening is free and its timers go.
 
-    What becomes of the case, the caller says.
+    Its pools are solved again; what becomes of the case, the caller says.
     """
     proposal, place = rows.proposal, rows.place
     held = tuple(one for one in place.held if one.proposal_id != proposal.id)

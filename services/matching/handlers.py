@@ -1,7 +1,9 @@
-"""Which rows a message concerns: a case's events its proposal too, a proposal's messages its case and place.
+"""Which rows a message concerns: a case's events its proposal too, a proposal's messages its case and
+place.
 
-Guarantee: rows are looked up in bulk and without locks; what may change before they are locked (which proposal
-a case has) the workflow checks, and asks for another pass. Case and place of a proposal never change.
+Guarantee: rows are looked up in bulk and without locks; what may change before they are locked (which
+proposal a case has) the workflow checks, and asks for another pass. Case and place of a proposal never
+change.
 """
 
 from __future__ import annotations

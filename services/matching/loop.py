@@ -1,17 +1,20 @@
 """The solver's loop: reads what has changed, solves the pool, and lets what it found take effect.
 
-Job: for each pool with a change that is due, once at a time among all replicas (a session's advisory lock): read
-exactly the rows of `pool_change` that are there, then the pool; solve in a thread, outside any transaction;
-send each pair, and each case without one, through the corridor; delete exactly the rows that were read.
+Job: for each pool with a change that is due, once at a time among all replicas (a session's advisory
+lock): read exactly the rows of `pool_change` that are there, then the pool; solve in a thread, outside
+any transaction; send each pair, and each case without one, through the corridor; delete exactly the rows
+that were read.
 
-Guarantee: nothing that has changed is left unsolved. A row that is written after the rows were read stays, and
-the pool is solved again; a pair whose case or place has changed meanwhile is dropped under their locks, and
-puts its pool up again. If the process dies between the pairs' commits and the rows' deletion, the rows are read
-again: the cases that have a proposal by then are not in the pool any more, the best pairs of the rest are the same
-as before, and a message that has had its effect is a duplicate, because its id comes from the rows read and the
-pair. It holds no lock on any row while it solves, and decides nothing: that is the workflow's.
+Guarantee: nothing that has changed is left unsolved. A row that is written after the rows were read
+stays, and the pool is solved again; a pair whose case or place has changed meanwhile is dropped under
+their locks, and puts its pool up again. If the process dies between the pairs' commits and the rows'
+deletion, the rows are read again: the cases that have a proposal by then are not in the pool any more,
+the best pairs of the rest are the same as before, and a message that has had its effect is a duplicate,
+because its id comes from the rows read and the pair. It holds no lock on any row while it solves, and
+decides nothing: that is the workflow's.
 
-When a row is due it says itself, by the service's clock: arrivals are gathered as long as the programme says.
+When a row is due it says itself, by the service's clock: arrivals are gathered as long as the programme
+says.
 """
 
 from __future__ import annotations
@@ -99,7 +102,7 @@ async def next_due_at(service: Service) -> datetime | None:
 
 
 async def idle(service: Service) -> bool:
-    """Whether nothing is due. Rows go only once their pool is solved, so one that is being solved is not idle."""
+    """Whether nothing is due. Rows go only once their pool is solved, so none is being solved either."""
     return not await due(service, service.clock())
 
 

@@ -1,7 +1,8 @@
-"""Matching's pages for staff: the list of proposals and of who waits, one proposal, and parts of other pages.
+"""Matching's pages for staff: the list of proposals and of who waits, one proposal, and parts of other
+pages.
 
-Guarantee: names are the browser's to ask intake for, and a form only posts a command. The page of a party without
-sign-in is in `answering.py`.
+Guarantee: names are the browser's to ask intake for, and a form only posts a command. The page of a
+party without sign-in is in `answering.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def wants_json(request: Request) -> bool:
 
 
 def today_items(found: list[Proposal], waiting: int, words: Words, now: datetime) -> list[dict[str, Any]]:
-    """What staff have to do about proposals: agree what is accepted, hear who has not answered, see who waits."""
+    """What staff have to do: agree what is accepted, hear who has not answered, see who waits."""
     items: list[dict[str, Any]] = []
     for proposal in found:
         href = f"/matching/proposals/{proposal.id}"

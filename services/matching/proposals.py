@@ -1,8 +1,8 @@
 """A proposal's way: found, asked about, answered, and agreed; or refused, lapsed or taken back.
 
-Job: what each message does to a proposal, its case and its place together. Guarantee: pure; an opening is
-held from the moment a pair is proposed until its proposal or match is over, and a place never holds more than
-its capacity. The table that leads here is in `workflow.py`.
+Job: what each message does to a proposal, its case and its place together. Guarantee: pure; an opening
+is held from the moment a pair is proposed until its proposal or match is over, and a place never holds
+more than its capacity. The table that leads here is in `workflow.py`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from shared.contracts.matching import (
 )
 from shared.contracts.model import match_id
 from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule
-from shared.programmes import Programmes, ProgrammeNotInUnit, Rules, UnknownProgramme, UnknownUnit
+from shared.programmes import ProgrammeNotInUnit, Programmes, Rules, UnknownProgramme, UnknownUnit
 
 
 def _rules(proposal: Proposal, rules: Programmes) -> Rules:
@@ -87,7 +87,7 @@ def propose_pairs(
 
 
 def propose(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
-    """The solver's pair becomes a proposal, if both are still as it read them; else the pool is put up again."""
+    """The solver's pair becomes a proposal if both are as it read them; else its pool is put up again."""
     found: PairFound = message.body  # type: ignore[assignment]
     case, place = state.case, state.place
     if case is None or case.state != "waiting":

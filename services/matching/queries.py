@@ -44,7 +44,8 @@ async def changes(connection: Connection, unit: str, programme: str) -> list[int
 
 async def waiting_cases(connection: Connection, unit: str, programme: str) -> list[CaseFile]:
     rows = await connection.fetch(
-        "SELECT doc::text AS doc FROM case_file WHERE unit = $1 AND programme = $2 AND state = 'waiting' ORDER BY id",
+        "SELECT doc::text AS doc FROM case_file "
+        "WHERE unit = $1 AND programme = $2 AND state = 'waiting' ORDER BY id",
         unit,
         programme,
     )

@@ -43,7 +43,7 @@ def _of_side(side: str, case: CaseFile, place: Place) -> tuple[Party, ...]:
     # Nobody is named: the answer is still wanted, of whoever stands behind the id, and staff record it.
     offer = place.offer
     behind = case.person_id if side == "candidate" else (offer.mentor_id or offer.host_id or place.id)
-    return (Party(person_id=behind, side=side, role=ANSWERS_FOR[side][0]),)  # type: ignore[arg-type]
+    return (Party(person_id=behind, side=side, role=ANSWERS_FOR[side][0]),)
 
 
 def agreement_of(command: AgreeMatch, rules: Rules, codes: Codes) -> Agreement:

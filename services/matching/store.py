@@ -43,7 +43,8 @@ async def rows_of_cases(connection: Connection, ids: Sequence[UUID]) -> Refs:
     """By case: itself, and where a proposal or a match is out for it, that and its place."""
     rows = (
         await connection.fetch(
-            "SELECT c.id, p.id AS proposal_id, p.place_id FROM case_file c JOIN proposal p ON p.id = c.proposal_id "
+            "SELECT c.id, p.id AS proposal_id, p.place_id "
+            "FROM case_file c JOIN proposal p ON p.id = c.proposal_id "
             "WHERE c.id = ANY($1::uuid[])",
             ids,
         )

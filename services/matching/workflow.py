@@ -1,21 +1,23 @@
 """Matching: from a case that is ready and a place that is offered to an agreed match.
 
 A case *waits* from `CaseReady` on, a place is *offered* from `PlaceOffered` on. Both only put a row into
-`pool_change`; the solver's loop (`loop.py`) solves the pool, one programme in one unit, and comes back with
-`PairFound` for each pair, and with `NoPairFound` for whoever got none. A found pair becomes a *proposal* only if
-case and place are still as the solver read them. From then on it holds one opening of the place.
+`pool_change`; the solver's loop (`loop.py`) solves the pool, one programme in one unit, and comes back
+with `PairFound` for each pair, and with `NoPairFound` for whoever got none. A found pair becomes a
+*proposal* only if case and place are still as the solver read them. From then on it holds one opening of
+the place.
 
-Those the programme names are asked, at once or one side after the other. A no of somebody who decides ends the
-proposal, frees the place, and the pool is solved again the same moment: that is how plan B comes the day plan A
-fails. No answer is reminded, then lapses. When everybody who decides has said yes the proposal is *accepted*, and
-`AgreeMatch` makes it the match, within the programme's frame. A pair that was refused, has lapsed, was taken back
-by staff, was cancelled or has failed is not proposed again by itself.
+Those the programme names are asked, at once or one side after the other. A no of somebody who decides
+ends the proposal, frees the place, and the pool is solved again the same moment: that is how plan B
+comes the day plan A fails. No answer is reminded, then lapses. When everybody who decides has said yes
+the proposal is *accepted*, and `AgreeMatch` makes it the match, within the programme's frame. A pair
+that was refused, has lapsed, was taken back by staff, was cancelled or has failed is not proposed again
+by itself.
 
-The agreed match keeps its opening until `CancelMatch`, or until follow-up says that the placement is over
-(`PlacementEnded`; `failed_match` is told on as `MatchFailed`). Meanwhile the case may be in its next round already:
-topics have no common order, so `CaseReady` of a greater round is taken in whatever state the case is, and
-the old match goes on by itself until its ending arrives. Intake alone counts rounds; a case whose match is over
-*rests* until then.
+The agreed match keeps its opening until `CancelMatch`, or until follow-up says that the placement is
+over (`PlacementEnded`; `failed_match` is told on as `MatchFailed`). Meanwhile the case may be in its
+next round already: topics have no common order, so `CaseReady` of a greater round is taken in whatever
+state the case is, and the old match goes on by itself until its ending arrives. Intake alone counts
+rounds; a case whose match is over *rests* until then.
 """
 
 from __future__ import annotations
@@ -150,7 +152,7 @@ def resume(state: State, message: Message, rules: Programmes, now: datetime) -> 
 
 
 def _gone(state: State, reason: str, rules: Programmes, now: datetime) -> Decision[State]:
-    """A proposal goes with its case. An agreed match stays until follow-up ends it, or says that it failed."""
+    """A proposal goes with its case. An agreed match stays until follow-up says that it is over."""
     case = _case(state)
     update: dict[str, Any] = {"state": "gone", "revision": case.revision + 1, "unmatched": None}
     if case.state == "proposed":
@@ -188,7 +190,7 @@ def unmatched(state: State, message: Message, rules: Programmes, now: datetime) 
 
 
 def offer(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
-    """A place, new or changed; what it no longer fits is looked at again at once, one proposal after the other."""
+    """A place, new or changed; the proposals that are out for it are looked at again at once."""
     body: PlaceOffered = message.body  # type: ignore[assignment]
     if body.unit not in rules.units:
         raise NotYet

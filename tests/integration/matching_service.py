@@ -54,9 +54,11 @@ class Matching:
         self.host, self.service, self.clock, self.dsn = host, host.service, clock, dsn
         self.issuer, self.signer = issuer, signer
 
-    async def take(self, *bodies: BaseModel, kind: Any = "event", actor: Actor | None = None) -> list[Outcome]:
+    async def take(
+        self, *bodies: BaseModel, kind: Any = "event", actor: Actor | None = None
+    ) -> list[Outcome]:
         messages = [
-            Message(uuid4(), type(one).__name__, one, self.clock.now, kind=kind, source="/test", actor=actor)
+            Message(uuid4(), type(one).__name__, one, self.clock(), kind=kind, source="/test", actor=actor)
             for one in bodies
         ]
         return await handle(self.service, messages)
@@ -126,9 +128,7 @@ class Matching:
         """Somebody of that side was heard by phone."""
         who = next(one for one in proposal.asked if one.side == side)
         return await self.ask(
-            AnswerProposal(
-                proposal_id=proposal.id, by=who.person_id, answer=answer, heard_by="phone", **more
-            )
+            AnswerProposal(proposal_id=proposal.id, by=who.person_id, answer=answer, heard_by="phone", **more)
         )
 
     async def accepted(self) -> Proposal:
@@ -200,6 +200,12 @@ def agreement(proposal_id: UUID, **more: Any) -> AgreeMatch:
         "times": ("mon-morning",),
     }
     return AgreeMatch.model_validate(fields | more)
+
+
+def case_event(type_: Any, case: CaseReady, **more: Any) -> Any:
+    """An event about a case, of the round of its `CaseReady`."""
+    names = ("unit", "programme", "case_id", "round", "rules_version")
+    return type_(**{name: getattr(case, name) for name in names}, **more)
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """Which pairs are possible, and how much speaks for each: hard rules as absent edges, points as weights.
 
-Job: from profiles, offers and a programme's rules to the edges of a pool, and from the same rules to "why
-not". Guarantee: pure; a hard rule is never outweighed by points; nothing personal lowers a rank: needs and
-groups only ever add points, and there is no score of anybody's chances. It solves nothing.
+Job: from profiles, offers and a programme's rules to the edges of a pool, and from the same rules to
+"why not". Guarantee: pure; a hard rule is never outweighed by points; nothing personal lowers a rank:
+needs and groups only ever add points, and there is no score of anybody's chances. It solves nothing.
 
 A feasible pair is worth at least one point, so that nobody stays without a place that nothing speaks
 against. What is unknown breaks no rule, with three exceptions where the rule protects somebody: a

@@ -1,11 +1,12 @@
 """The best pairs of a pool: exactly, and the same for the same pool.
 
-Job: choose edges so that each candidate has at most one place and no place more than its openings:
-first as many as possible of the overdue candidates, then as many points as possible. Guarantee: an
-optimum in integers, not an approximation; it depends on the pool alone. It is pure and knows no rules.
+Job: choose edges so that each candidate has at most one place and no place more than its openings: first
+as many as possible of the overdue candidates, then as many points as possible. Guarantee: an optimum in
+integers, not an approximation; it depends on the pool alone. It is pure and knows no rules.
 
-Each place stands there as often as it has openings (no more often than candidates reach it), each candidate
-may also stay without, and the sparse assignment problem this makes is solved by shortest augmenting paths.
+Each place stands there as often as it has openings (no more often than candidates reach it), each
+candidate may also stay without, and the sparse assignment problem this makes is solved by shortest
+augmenting paths.
 """
 
 from __future__ import annotations

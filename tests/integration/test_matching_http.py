@@ -1,0 +1,286 @@
+"""Matching over HTTP on a real PostgreSQL: reading, staff's pages, and a party's page without sign-in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from prometheus_client import generate_latest
+
+import services.matching
+from services.matching.documents import Proposal
+from shared.language import LANGUAGES, faults_in_words
+from tests.integration.matching_service import PROGRAMME, UNIT, Matching, agreement, matching_service
+from tests.servers.postgres import Databases
+
+HTML = {"Accept": "text/html"}
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+async def matching(database: Databases) -> AsyncIterator[Matching]:
+    async with matching_service(await database("matching")) as service:
+        yield service
+
+
+async def proposed(matching: Matching) -> Proposal:
+    """A proposal that is out, and somebody who has waited too long and got no place."""
+    await matching.case(
+        profile={
+            "wishes": [{"plan": "A", "industries": ["retail"]}],
+            "languages": {"da": "A2"},
+            "hours_per_week": {"min": 2, "max": 6},
+            "times": ["mon-morning"],
+            "location": {"lat": 55.655, "lon": 12.284},
+        }
+    )
+    await matching.place(
+        tasks=["shadowing"],
+        hours_per_week={"min": 1, "max": 8},
+        times=["mon-morning"],
+        location={"lat": 55.648, "lon": 12.191},
+    )
+    await matching.settle()
+    await matching.case(waiting_since=date(2026, 9, 1))
+    await matching.settle()
+    return await matching.out()
+
+
+async def test_proposals_are_read_by_case_and_one_by_one(matching: Matching) -> None:
+    proposal = await proposed(matching)
+    async with matching.client(headers=matching.staff()) as client:
+        answer = await client.get("/matching/api/proposals", params={"case_id": str(proposal.case_id)})
+        (found,) = answer.json()["proposals"]
+        assert found == (await client.get(f"/matching/api/proposals/{proposal.id}")).json()
+        none = await client.get("/matching/api/proposals", params={"case_id": str(uuid4())})
+    assert none.json() == {"proposals": [], "next": None}
+    shown = {"proposal_id", "case_id", "place_id", "state", "plan", "points", "reasons", "answer_by", "asked"}
+    assert shown | {"version", "round", "match_id"} <= set(found)
+    assert (found["state"], found["plan"], found["version"], found["match_id"]) == ("open", "A", 1, None)
+    assert sum(one["points"] for one in found["reasons"]) == found["points"]
+    assert {(one["side"], one["role"], one["answer"]) for one in found["asked"]} == {
+        ("host", "contact_person", None),
+        ("candidate", "candidate", None),
+    }
+
+
+async def test_the_pool_shows_who_waits_and_what_is_free_by_pages(matching: Matching) -> None:
+    await proposed(matching)
+    for _ in range(2):
+        await matching.place(capacity=3)
+    where = {"programme": PROGRAMME, "unit": UNIT, "limit": "1"}
+    async with matching.client(headers=matching.staff()) as client:
+        pool = (await client.get("/matching/api/pool", params=where)).json()
+        places, after = [*pool["places"]], pool["places_next"]
+        while after:
+            following = (
+                await client.get("/matching/api/pool", params=where | {"places_after": after})
+            ).json()
+            places, after = [*places, *following["places"]], following["places_next"]
+        bad = await client.get("/matching/api/pool", params=where | {"after": "no cursor"})
+    assert [one["waited_days"] for one in pool["waiting"]] == [83] and pool["next"] is None
+    assert pool["next_solved_at"] is not None
+    assert sorted((one["capacity"], one["free"]) for one in places) == [(1, 0), (3, 3), (3, 3)]
+    assert (bad.status_code, bad.json()["code"]) == (422, "bad_cursor")
+
+
+async def test_why_a_case_has_no_place(matching: Matching) -> None:
+    proposal = await proposed(matching)
+    (waiting,) = await matching.service.pool.fetch("SELECT id FROM case_file WHERE state = 'waiting'")
+    async with matching.client(headers=matching.staff()) as client:
+        why = (await client.get(f"/matching/api/cases/{waiting['id']}/why")).json()
+        out = (await client.get(f"/matching/api/cases/{proposal.case_id}/why")).json()
+    assert (why["state"], why["places"], why["to_be_solved"]) == ("waiting", 1, False)
+    assert why["reasons"] == [{"code": "capacity", "places": 1}]
+    assert (out["state"], out["proposal_id"], out["reasons"]) == ("proposed", str(proposal.id), [])
+
+
+async def test_another_unit_is_not_shown_and_nobody_is_not_let_in(matching: Matching) -> None:
+    proposal = await proposed(matching)
+    paths = (
+        f"/matching/api/pool?programme={PROGRAMME}&unit={UNIT}",
+        f"/matching/api/proposals/{proposal.id}",
+        f"/matching/api/cases/{proposal.case_id}/why",
+        f"/matching/proposals/{proposal.id}",
+        f"/matching/fragments/cases/{proposal.case_id}",
+    )
+    async with matching.client() as client:
+        for path in paths:
+            assert (await client.get(path, headers=JSON)).status_code == 401
+            other = await client.get(path, headers=JSON | matching.staff(units=("NO-3222",)))
+            assert other.status_code == 403
+        listed = await client.get("/matching/api/proposals", headers=matching.staff(units=("NO-3222",)))
+        unknown = await client.get(f"/matching/api/proposals/{uuid4()}", headers=matching.staff())
+    assert listed.json()["proposals"] == []
+    assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_staffs_pages_show_every_state_in_every_language(matching: Matching, language: str) -> None:
+    proposal = await proposed(matching)
+    own = f"/matching/proposals/{proposal.id}"
+    async with matching.client(headers=HTML | matching.staff(), params={"lang": language}) as client:
+        listed = await client.get("/matching/proposals")
+        opened = await client.get(own)
+        for side in ("host", "candidate"):
+            await matching.say(proposal, side, "yes")
+        accepted = await client.get(own)
+        await matching.done(agreement(proposal.id))
+        agreed = await client.get(own)
+        case = await client.get(f"/matching/fragments/cases/{proposal.case_id}")
+        today = await client.get("/matching/fragments/today")
+    assert [one.status_code for one in (listed, opened, accepted, agreed, case, today)] == [200] * 6
+    assert f'lang="{language}"' in listed.text and f'href="{own}"' in listed.text
+    assert 'action="/matching/api/commands/AnswerProposal"' in opened.text
+    assert 'action="/matching/api/commands/AgreeMatch"' in accepted.text
+    assert 'action="/matching/api/commands/CancelMatch"' in agreed.text
+    assert "AgreeMatch" not in opened.text + agreed.text
+
+
+async def test_a_form_records_what_staff_heard_and_leads_back(matching: Matching) -> None:
+    proposal = await proposed(matching)
+    host = next(one for one in proposal.asked if one.side == "host")
+    form = {
+        "proposal_id": str(proposal.id),
+        "by": str(host.person_id),
+        "heard_by": "phone",
+        "answer": "yes",
+        "reason": "",
+        "version": "1",
+        "return_to": f"/matching/proposals/{proposal.id}",
+        "Idempotency-Key": "once",
+    }
+    async with matching.client(headers=HTML | matching.staff()) as client:
+        sent = [await client.post("/matching/api/commands/AnswerProposal", data=form) for _ in range(2)]
+        late = await client.post(
+            "/matching/api/commands/AnswerProposal", data=form | {"Idempotency-Key": "twice"}
+        )
+    assert [one.status_code for one in sent] == [303, 303]
+    assert sent[0].headers["location"] == f"/matching/proposals/{proposal.id}"
+    assert late.status_code == 409
+    assert len(await matching.events("ProposalAnswered")) == 1
+
+
+async def test_the_parts_of_other_pages_are_lists_for_programs_too(matching: Matching) -> None:
+    proposal = await proposed(matching)
+    matching.clock.move(days=6)
+    async with matching.client(headers=JSON | matching.staff()) as client:
+        today = (await client.get("/matching/fragments/today")).json()["items"]
+        story = (await client.get(f"/matching/fragments/cases/{proposal.case_id}")).json()["items"]
+        unknown = (await client.get(f"/matching/fragments/cases/{uuid4()}")).json()["items"]
+    assert [(one["urgency"], one["href"]) for one in today] == [
+        ("overdue", "/matching/proposals"),
+        ("today", f"/matching/proposals/{proposal.id}"),
+    ]
+    assert [one["href"] for one in story] == [f"/matching/proposals/{proposal.id}"]
+    assert unknown == []
+
+
+async def test_a_link_shows_the_question_and_only_its_form_answers(matching: Matching) -> None:
+    proposal = await proposed(matching)
+    candidate = next(one for one in proposal.asked if one.side == "candidate")
+    token = matching.link(proposal, candidate.person_id)
+    async with matching.client(headers=HTML) as client:
+        for _ in range(2):
+            shown = await client.get(f"/matching/answer/{token}")
+            assert (shown.status_code, shown.headers["referrer-policy"]) == (200, "no-referrer")
+            assert 'name="token"' in shown.text and "data-person" not in shown.text
+        assert await matching.events("ProposalAnswered") == []
+        form = {"proposal_id": str(proposal.id), "token": token, "return_to": f"/matching/answer/{token}"}
+        answered = await client.post(
+            "/matching/api/commands/AnswerProposal", data=form | {"answer": "no", "reason": "too_far"}
+        )
+        assert answered.status_code == 303
+        thanks = await client.get(answered.headers["location"], params={"lang": "en"})
+        assert thanks.status_code == 200 and "Thank you for your answer" in thanks.text
+        again = await client.post("/matching/api/commands/AnswerProposal", data=form | {"answer": "yes"})
+        assert again.status_code == 409
+    (event,) = await matching.events("ProposalAnswered")
+    body = json.loads(event["body"])
+    assert (body["by"], body["answer"], body["reason"], body["heard_by"]) == (
+        str(candidate.person_id),
+        "no",
+        "too_far",
+        None,
+    )
+
+
+async def test_a_link_that_answers_nothing_any_more_says_so_kindly(matching: Matching) -> None:
+    proposal = await proposed(matching)
+    host, candidate = (
+        next(one for one in proposal.asked if one.side == side) for side in ("host", "candidate")
+    )
+    token = matching.link(proposal, host.person_id)
+    wrong = {
+        token[:-4]: 404,
+        "nothing": 404,
+        matching.link(proposal, host.person_id, scope="mine"): 404,
+        matching.link(proposal, uuid4()): 404,
+    }
+    async with matching.client(headers=HTML, params={"lang": "en"}) as client:
+        for address, status in wrong.items():
+            page = await client.get(f"/matching/answer/{address}")
+            assert (page.status_code, "The link does not work" in page.text) == (status, True)
+        await matching.say(proposal, "candidate", "no")
+        closed = await client.get(f"/matching/answer/{token}")
+        matching.clock.move(days=7)
+        expired = await client.get(f"/matching/answer/{matching.link(proposal, candidate.person_id)}")
+        posted = await client.post(
+            "/matching/api/commands/AnswerProposal",
+            json={"proposal_id": str(proposal.id), "answer": "yes"},
+            headers=JSON | {"Authorization": f"Bearer {token}"},
+        )
+    assert (closed.status_code, "no longer open" in closed.text) == (410, True)
+    assert (expired.status_code, "too old" in expired.text) == (410, True)
+    assert (posted.status_code, posted.json()["code"]) == (401, "link_expired")
+
+
+async def test_whose_turn_has_not_come_is_told_to_wait(matching: Matching) -> None:
+    await matching.case(programme="virksomhedspraktik")
+    await matching.place(programmes=["virksomhedspraktik"], kind="company")
+    await matching.settle()
+    proposal = await matching.out()
+    candidate = next(one for one in proposal.asked if one.side == "candidate")
+    async with matching.client(headers=HTML, params={"lang": "en"}) as client:
+        page = await client.get(f"/matching/answer/{matching.link(proposal, candidate.person_id)}")
+        assert "not your turn yet" in page.text
+        await matching.say(proposal, "host", "yes")
+        page = await client.get(f"/matching/answer/{matching.link(proposal, candidate.person_id)}")
+    assert page.status_code == 200 and "Your answer is heard" in page.text
+
+
+async def test_the_metrics_count_what_waits_what_is_free_and_what_became_of_proposals(
+    matching: Matching,
+) -> None:
+    (set_gauges,) = matching.host.gauges
+    connection = await asyncpg.connect(matching.dsn)
+    try:
+        await set_gauges(connection)
+        proposal = await proposed(matching)
+        await matching.place(capacity=4)
+        await set_gauges(connection)
+        before = metric(f'makker_proposals_total{{outcome="refused",programme="{PROGRAMME}"}}')
+        await matching.say(proposal, "host", "no")
+        await set_gauges(connection)
+        await set_gauges(connection)
+    finally:
+        await connection.close()
+    labels = f'{{programme="{PROGRAMME}",unit="{UNIT}"}}'
+    assert metric(f"makker_waiting{labels}") == 2
+    assert metric(f"makker_places_free{labels}") == 5
+    assert metric(f'makker_proposals_total{{outcome="refused",programme="{PROGRAMME}"}}') == before + 1
+    assert metric("makker_match_seconds_count") >= 2
+
+
+def metric(name: str) -> float:
+    lines = generate_latest().decode().splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+
+def test_the_words_are_the_same_in_all_languages() -> None:
+    assert faults_in_words(Path(services.matching.__file__).parent / "words") == []

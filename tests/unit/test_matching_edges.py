@@ -1,0 +1,219 @@
+"""Which pairs are possible, and what speaks for them: each hard rule and each reason by itself."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.matching.solver.edges import (
+    HARD,
+    SOFT,
+    Asking,
+    Candidate,
+    Offered,
+    broken,
+    distance_km,
+    overdue,
+    plan_of,
+    pool_of,
+    reasons,
+    unknown_rules,
+    why_not,
+)
+from shared.contracts.intake import PlaceOffered, Profile
+from shared.contracts.model import Location
+from shared.programmes import Matching, Programmes, Rules, load
+
+TODAY = date(2026, 11, 23)
+HOST, MENTOR = UUID(int=7), UUID(int=8)
+TAASTRUP, HEDEHUSENE = {"lat": 55.655, "lon": 12.284}, {"lat": 55.648, "lon": 12.191}
+
+
+@pytest.fixture(scope="module")
+def programmes() -> Programmes:
+    return load()
+
+
+@pytest.fixture(scope="module")
+def asking(programmes: Programmes) -> Asking:
+    """Foreningspraktik with every hard rule and every reason there is."""
+    rules = programmes.rules("foreningspraktik", "DK-0169", TODAY)
+    every = Matching(hard=tuple(HARD), weights=dict.fromkeys(SOFT, 12), breakers={})
+    return Asking(rules.model_copy(update={"matching": every}), TODAY)
+
+
+def candidate(*tried: UUID, waited_days: int = 0, **profile: Any) -> Candidate:
+    return Candidate(
+        UUID(int=1), Profile.model_validate(profile), TODAY - timedelta(days=waited_days), frozenset(tried)
+    )
+
+
+def place(id_: int = 2, free: int = 1, **offer: Any) -> Offered:
+    fields = {
+        "place_id": UUID(int=id_),
+        "unit": "DK-0169",
+        "host_id": HOST,
+        "kind": "association",
+        "programmes": ("foreningspraktik",),
+        "capacity": 1,
+    }
+    return Offered(UUID(int=id_), PlaceOffered.model_validate(fields | offer), free)
+
+
+def test_every_rule_of_every_programme_is_known(programmes: Programmes) -> None:
+    for versions in programmes.by_version.values():
+        for rules in versions.values():
+            assert unknown_rules(rules) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "profile", "offer"),
+    [
+        ("exclusion", {"excluded_hosts": [str(HOST)]}, {}),
+        ("exclusion", {"excluded_hosts": [str(MENTOR)]}, {"mentor_id": MENTOR}),
+        ("certificate", {"certificates": ["police"]}, {"required_certificates": ["police", "child"]}),
+        ("language", {"languages": {"da": "A2"}}, {"required_languages": {"da": "B1"}}),
+        ("language", {}, {"required_languages": {"da": "A1"}}),
+        ("times", {"times": ["mon-morning"]}, {"times": ["tue-morning"]}),
+        ("hours", {"hours_per_week": {"min": 1, "max": 3}}, {"hours_per_week": {"min": 4, "max": 9}}),
+        ("hours", {"hours_per_week": {"min": 10, "max": 12}}, {"hours_per_week": {"min": 4, "max": 9}}),
+        ("mentor_gender", {"wished_mentor_gender": "f"}, {"mentor_gender": "m"}),
+        ("mentor_gender", {"wished_mentor_gender": "f"}, {}),
+        ("availability", {}, {"available_to": "2026-11-22"}),
+        ("availability", {"available_from": "2027-02-01"}, {"available_to": "2027-01-31"}),
+        ("long_training", {}, {"long_training": True}),
+        ("travel", {"location": TAASTRUP, "max_travel_km": 5}, {"location": HEDEHUSENE}),
+        ("industry", {"wishes": [{"industries": ["retail"]}]}, {"industries": ["cleaning"]}),
+        ("profession", {"wishes": [{"profession": "guard"}]}, {"profession": "bricklayer"}),
+        ("education", {"wishes": [{"education": "skilled"}]}, {"education_level": "student"}),
+        ("field", {"field": "it"}, {"field": "food"}),
+    ],
+)
+def test_a_hard_rule_forbids_a_pair(
+    asking: Asking, rule: str, profile: dict[str, Any], offer: dict[str, Any]
+) -> None:
+    assert list(broken(candidate(**profile), place(**offer), asking)) == [rule]
+
+
+@pytest.mark.parametrize(
+    ("profile", "offer"),
+    [
+        ({}, {}),
+        ({"certificates": ["police"]}, {"required_certificates": ["police"]}),
+        ({"languages": {"da": "B1"}}, {"required_languages": {"da": "B1"}}),
+        ({"times": ["mon-morning", "tue-morning"]}, {"times": ["tue-morning"]}),
+        ({"times": ["mon-morning"]}, {}),
+        ({"hours_per_week": {"min": 1, "max": 4}}, {"hours_per_week": {"min": 4, "max": 9}}),
+        ({"wished_mentor_gender": "f"}, {"mentor_gender": "f"}),
+        ({}, {"available_to": "2026-11-23"}),
+        ({"location": TAASTRUP, "max_travel_km": 6}, {"location": HEDEHUSENE}),
+        ({"max_travel_km": 1}, {"location": HEDEHUSENE}),
+    ],
+)
+def test_what_meets_a_rule_or_is_not_known_is_possible(
+    asking: Asking, profile: dict[str, Any], offer: dict[str, Any]
+) -> None:
+    assert list(broken(candidate(**profile), place(**offer), asking)) == []
+
+
+def test_a_full_place_and_one_that_was_tried_are_no_edge(asking: Asking) -> None:
+    assert list(broken(candidate(), place(free=0), asking)) == ["capacity"]
+    assert list(broken(candidate(UUID(int=2)), place(), asking)) == ["refused_before"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "profile", "offer"),
+    [
+        ("industry_plan_a", {"wishes": [{"industries": ["retail"]}]}, {"industries": ["retail"]}),
+        (
+            "industry_plan_b",
+            {"wishes": [{"plan": "B", "industries": ["retail"]}]},
+            {"industries": ["retail"]},
+        ),
+        ("profession", {"wishes": [{"profession": "guard"}]}, {"profession": "guard"}),
+        ("education", {"wishes": [{"education": "skilled"}]}, {"education_level": "skilled"}),
+        ("field", {"field": "it"}, {"field": "it"}),
+        ("language", {"languages": {"ar": "native"}}, {"spoken_languages": ["ar", "da"]}),
+        ("travel", {"location": TAASTRUP}, {"location": TAASTRUP}),
+        ("times", {"times": ["mon-morning"]}, {"times": ["mon-morning", "tue-morning"]}),
+        ("hours", {"hours_per_week": {"min": 1, "max": 4}}, {"hours_per_week": {"min": 2, "max": 9}}),
+        ("needs_supported", {"needs": ["motivation"]}, {"supported_needs": ["motivation"]}),
+    ],
+)
+def test_a_reason_gives_its_whole_weight(
+    asking: Asking, reason: str, profile: dict[str, Any], offer: dict[str, Any]
+) -> None:
+    found = reasons(candidate(**profile), place(**offer), asking)
+    assert [(one.code, one.points) for one in found] == [(reason, 12)]
+
+
+def test_points_grow_with_what_is_met(asking: Asking) -> None:
+    half = reasons(
+        candidate(needs=["motivation", "punctuality"]), place(supported_needs=["motivation"]), asking
+    )
+    assert [(one.code, one.points) for one in half] == [("needs_supported", 6)]
+    helped = reasons(candidate(language_mentor_needed=True), place(helpers=["language_mentor"]), asking)
+    assert [(one.code, one.points) for one in helped] == [("helpers", 6)]
+    waited = reasons(candidate(waited_days=15), place(), asking)
+    assert [(one.code, one.points) for one in waited] == [("waiting", 6)]
+
+
+def test_needs_never_make_a_pair_worth_less(asking: Asking) -> None:
+    wish: dict[str, Any] = {"wishes": [{"industries": ["retail"]}]}
+    offered = place(industries=["retail"])
+    without, with_needs = (
+        pool_of([one], [offered], asking).edges[0].points
+        for one in (candidate(**wish), candidate(**wish, needs=["motivation", "other"]))
+    )
+    assert with_needs >= without
+
+
+def test_a_pair_that_nothing_speaks_for_is_still_worth_a_point(asking: Asking) -> None:
+    (edge,) = pool_of([candidate()], [place()], asking).edges
+    assert (edge.points, edge.reasons) == (1, ())
+
+
+def test_the_plan_is_the_first_that_the_place_fits() -> None:
+    wishes: dict[str, Any] = {
+        "wishes": [{"plan": "B", "industries": ["retail"]}, {"plan": "A", "industries": ["kitchen"]}]
+    }
+    assert plan_of(candidate(**wishes), place(industries=["retail", "kitchen"])) == "A"
+    assert plan_of(candidate(**wishes), place(industries=["retail"])) == "B"
+    assert plan_of(candidate(**wishes), place(industries=["office"])) is None
+
+
+def test_overdue_is_beyond_the_limit_and_not_at_it(asking: Asking) -> None:
+    limit = asking.rules.waiting_limit_days
+    assert [overdue(candidate(waited_days=days), asking) for days in (limit, limit + 1)] == [False, True]
+
+
+def test_why_not_counts_a_place_under_every_rule_that_it_breaks(asking: Asking) -> None:
+    one = candidate(UUID(int=5), times=["mon-morning"], languages={"da": "A1"})
+    places = [
+        place(3, times=["tue-morning"], required_languages={"da": "C1"}),
+        place(4, times=["tue-morning"]),
+        place(5),
+        place(6),
+    ]
+    assert [(why.code, why.places) for why in why_not(one, places, asking)] == [
+        ("times", 2),
+        ("language", 1),
+        ("others_first", 1),
+        ("refused_before", 1),
+    ]
+    assert [why.code for why in why_not(one, [], asking)] == ["no_places"]
+
+
+def test_only_the_programmes_own_rules_forbid(programmes: Programmes) -> None:
+    rules: Rules = programmes.rules("mentorskab", "DK-0851/aalborg", TODAY)
+    assert "certificate" not in rules.matching.hard
+    asks = place(required_certificates=["police"])
+    assert list(broken(candidate(), asks, Asking(rules, TODAY))) == []
+
+
+def test_distances_are_as_the_crow_flies() -> None:
+    assert distance_km(Location(**TAASTRUP), Location(**HEDEHUSENE)) == pytest.approx(5.9, abs=0.1)
+    assert distance_km(Location(**TAASTRUP), Location(**TAASTRUP)) == 0
