@@ -37,7 +37,7 @@ check: $(TEST)
 	@! git grep -nE '$(REGISTRIES)' || { echo "These lines name a package registry" >&2; exit 1; }
 
 clean:
-	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEMO): requirements/demo.txt | .venv/bin/pip
