@@ -208,6 +208,7 @@ def _place_offered(place: Place, host: HostFile | None, mentor: Mentor | None) -
 def withdraw_place(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
     said = message.body
     assert isinstance(said, WithdrawPlace) and state.place is not None
+    _refuse(unknown_codes(programmes.codes, {"reason": ("place_withdraw_reasons", [said.reason])}))
     place = state.place.model_copy(update={"state": "withdrawn"})
     told = PlaceWithdrawn(place_id=place.id, unit=place.unit, reason=said.reason)
     return Decision(replace(state, place=place), events=(told,))

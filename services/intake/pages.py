@@ -187,11 +187,15 @@ SHOWN_AS = {
     "CaseWithdrawn": "withdrawn",
     "CaseClosed": "completed",
 }
-REASONS = {"CasePaused": "pause_reasons", "CaseWithdrawn": "withdraw_reasons", "StartHeld": "steps"}
+REASONS = {
+    "CasePaused": "pause_reasons",
+    "CaseWithdrawn": "withdraw_reasons",
+    "StartHeld": "start_held_reasons",
+}
 
 
 def _story(told: list[tuple[str, datetime, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The journal as items of a story: the words stand in the template."""
+    """The journal as items of a story, the latest first: the words stand in the template."""
     return [
         {
             "at": at,
@@ -202,7 +206,7 @@ def _story(told: list[tuple[str, datetime, dict[str, Any]]]) -> list[dict[str, A
             "state": SHOWN_AS.get(type_),
             "by": body.get("caseworker") if type_ == "CaseAssigned" else None,
         }
-        for type_, at, body in told
+        for type_, at, body in reversed(told)
     ]
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from services.intake import telling
 from services.intake.documents import CaseFile, Certificate, Consent, State, StepDone
 from services.intake.rules import done_on, missing, unknown_codes
-from services.intake.settling import rules_of, settle, today_in
+from services.intake.settling import Events, hold_start, rules_of, settle, today_in
 from shared.contracts.intake import (
     AgreeGoals,
     AssignCase,
@@ -38,8 +38,7 @@ from shared.contracts.model import Event, derived_id
 from shared.messages import Decision, Message, Refused
 from shared.programmes import Programmes, Rules
 
-CONTRACTS_OWN_REASON = "candidate_withdrew"
-"""What `WithdrawCase` says where nobody gave a reason; it is no code of `withdraw_reasons`."""
+NOTHING_HELD: Events = ()
 
 
 class _Desk:
@@ -136,6 +135,7 @@ def _profile_codes(profile: Profile) -> dict[str, tuple[str, Iterable[str | None
         "profile.needs": ("needs", profile.needs),
         "profile.certificates": ("certificates", profile.certificates),
         "profile.field": ("fields", [profile.field]),
+        "profile.stage": ("stages", [profile.stage]),
     }
 
 
@@ -244,7 +244,11 @@ def pause(state: State, message: Message, programmes: Programmes, now: datetime)
     desk = _Desk(state, programmes, now)
     desk.check_codes({"reason": ("pause_reasons", [said.reason])})
     told = CasePaused(**telling.about(desk.case), reason=said.reason)
-    return desk.decision({"state": "paused", "paused_from": desk.case.state, "reason": said.reason}, told)
+    case, held = desk.case, NOTHING_HELD
+    if case.state != "started":
+        case, held = hold_start(case, "case_paused")
+    changes = {"state": "paused", "paused_from": case.state, "reason": said.reason, "cleared": case.cleared}
+    return desk.decision(changes, told, *held)
 
 
 def resume(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
@@ -266,8 +270,10 @@ def withdraw(state: State, message: Message, programmes: Programmes, now: dateti
     said = message.body
     assert isinstance(said, WithdrawCase)
     desk = _Desk(state, programmes, now)
-    if said.reason != CONTRACTS_OWN_REASON:
-        desk.check_codes({"reason": ("withdraw_reasons", [said.reason])})
-    case = desk.case.model_copy(update={"state": "withdrawn", "paused_from": None, "reason": said.reason})
+    desk.check_codes({"reason": ("withdraw_reasons", [said.reason])})
+    case, held = desk.case, NOTHING_HELD
+    if case.state != "started":
+        case, held = hold_start(case, "case_withdrawn")
+    case = case.model_copy(update={"state": "withdrawn", "paused_from": None, "reason": said.reason})
     told = CaseWithdrawn(**telling.about(case), reason=said.reason)
-    return Decision(replace(state, case=case), events=(told, *telling.progress(case, "withdrawn")))
+    return Decision(replace(state, case=case), events=(told, *held, *telling.progress(case, "withdrawn")))

@@ -99,8 +99,8 @@ def placement_ended(
     )
     if goes_on:
         return _next_round(state, case, programmes, now)
-    case = case.model_copy(update={"state": "ended", "paused_from": None, "reason": ended.how})
-    closed = CaseClosed(**telling.about(case), reason=ended.how)
+    case = case.model_copy(update={"state": "ended", "paused_from": None, "reason": "ended"})
+    closed = CaseClosed(**telling.about(case), reason="ended")
     return Decision(
         replace(state, case=case),
         events=(closed, *telling.progress(case, "ended", ended.outcome or ended.next_step)),

@@ -19,6 +19,15 @@ from shared.programmes import Programmes, Rules, Unit
 
 Events = tuple[Event, ...]
 
+# Why a start is held, by the kind of the step that holds no longer.
+HELD_BY = {
+    "step": "step_undone",
+    "interview": "step_undone",
+    "goals": "step_undone",
+    "consent": "consent_withdrawn",
+    "certificate": "certificate_lapsed",
+}
+
 
 def rules_of(case: CaseFile, programmes: Programmes) -> Rules:
     return programmes.version(case.programme, case.unit, case.rules_version)
@@ -44,8 +53,9 @@ def settle(before: CaseFile, case: CaseFile, rules: Rules, today: date) -> tuple
         events += [telling.case_ready(case, today), *telling.progress(case, "ready")]
     elif case.state == "ready" and lacks:
         # What was agreed to was taken back: until it is mended nothing may be proposed.
+        case, held = hold_start(case, HELD_BY[lacks[0].kind])
         case = case.model_copy(update={"state": "paused", "paused_from": "ready", "reason": "own_wish"})
-        events.append(CasePaused(**telling.about(case), reason="own_wish"))
+        events += [CasePaused(**telling.about(case), reason="own_wish"), *held]
     elif case.state == "ready" and telling.case_ready(before, today) != telling.case_ready(case, today):
         events.append(telling.case_ready(case, today))
     if case.state in ("preparing", "ready", "matched"):
@@ -53,10 +63,17 @@ def settle(before: CaseFile, case: CaseFile, rules: Rules, today: date) -> tuple
         if not lacks and (not case.cleared or before.goals != case.goals):
             case = case.model_copy(update={"cleared": True})
             events.append(telling.start_cleared(case, today))
-        elif lacks and case.cleared:
-            case = case.model_copy(update={"cleared": False})
-            events.append(StartHeld(**telling.about(case), reason=lacks[0].code))
+        elif lacks:
+            case, held = hold_start(case, HELD_BY[lacks[0].kind])
+            events += held
     return case, tuple(events)
+
+
+def hold_start(case: CaseFile, reason: str) -> tuple[CaseFile, Events]:
+    """The case with its start not cleared any more, which is told only if it was."""
+    if not case.cleared:
+        return case, ()
+    return case.model_copy(update={"cleared": False}), (StartHeld(**telling.about(case), reason=reason),)
 
 
 def begin_round(case: CaseFile, rules: Rules, today: date) -> tuple[CaseFile, Events]:
