@@ -6,6 +6,7 @@ import json
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.encoders import jsonable_encoder
@@ -16,7 +17,7 @@ from services.followup.api import visible
 from services.followup.documents import Placement
 from services.followup.rules import MORNING, local_day, local_moment
 from shared.hosting import Host
-from shared.language import Words
+from shared.language import Formats, Words
 from shared.messages import Actor
 from shared.problems import Problem
 
@@ -81,7 +82,9 @@ def mount(host: Host) -> None:
         found = [one for _, one in await queries.placements_of(host.pool, case_id) if one.unit in actor.units]
         words = pages.words(pages.language(request, actor, unit=found[0].unit if found else None))
         rows = await queries.journal(host.pool, case_id) if found else []
-        story = [entry(row, words) for row in rows]
+        zone = programmes.unit(found[0].unit).time_zone if found else "UTC"
+        formats = Formats(words, ZoneInfo(zone))
+        story = [entry(row, words, formats) for row in rows]
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"items": jsonable_encoder(story)})
         return pages.render(
@@ -131,10 +134,12 @@ def mount(host: Host) -> None:
         rules = (
             programmes.version(current.programme, current.unit, current.rules_version) if current else None
         )
+        language = pages.language(request, unit=unit)
         return pages.render(
             request,
             "mine.html",
             unit=unit,
+            sender=rules.words[language].sender if rules else pages.words(language)("product.name"),
             placement=current,
             rules=rules,
             times_text=times_text(request, current),
@@ -143,13 +148,13 @@ def mount(host: Host) -> None:
         )
 
 
-def entry(row: Any, words: Words) -> dict[str, Any]:
+def entry(row: Any, words: Words, formats: Formats) -> dict[str, Any]:
     """One line of the case's story, from the journal."""
     body = json.loads(row["body"])
     moment = body.get("at") or body.get("due_on")
     return {
         "type": row["type"],
         "at": row["written_at"],
-        "text": words(f"story.{row['type']}", day=(moment or "")[:10]),
+        "text": words(f"story.{row['type']}", day=formats.long_date(moment) if moment else ""),
         "href": f"/followup/placements/{body['placement_id']}",
     }
