@@ -361,3 +361,19 @@ async def test_pairs_may_be_asked_for_but_not_of_a_programme_that_is_not_there(m
     assert refused.refusal is not None and refused.refusal.code == "programme_not_in_unit"
     outcome = await matching.done(ProposePairs(programme=PROGRAMME, unit=UNIT))
     assert outcome.id is not None and not await loop.idle(matching.service)
+
+
+async def test_the_loop_wakes_when_a_pool_changes(matching: Matching) -> None:
+    told = asyncio.Event()
+    listener = await asyncpg.connect(matching.dsn)
+    await listener.add_listener("outbox", lambda *_: told.set())
+    running = asyncio.create_task(loop.loop(matching.service, matching.dsn))
+    try:
+        await matching.take(case_ready(), place_offered())
+        async with asyncio.timeout(20):
+            await told.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await listener.close()
+    assert await matching.types() == ["MatchProposed"]

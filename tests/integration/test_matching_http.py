@@ -140,6 +140,7 @@ async def test_staffs_pages_show_every_state_in_every_language(matching: Matchin
     assert 'action="/matching/api/commands/AgreeMatch"' in accepted.text
     assert 'action="/matching/api/commands/CancelMatch"' in agreed.text
     assert "AgreeMatch" not in opened.text + agreed.text
+    assert f'href="{own}"' in case.text and 'href="/matching/proposals"' in today.text
 
 
 async def test_a_form_records_what_staff_heard_and_leads_back(matching: Matching) -> None:
@@ -235,6 +236,8 @@ async def test_a_link_that_answers_nothing_any_more_says_so_kindly(matching: Mat
             json={"proposal_id": str(proposal.id), "answer": "yes"},
             headers=JSON | {"Authorization": f"Bearer {token}"},
         )
+    assert "Sent with Makker" not in page.text
+    assert "Sent with Makker, which Placements in associations" in closed.text
     assert (closed.status_code, "no longer open" in closed.text) == (410, True)
     assert (expired.status_code, "too old" in expired.text) == (410, True)
     assert (posted.status_code, posted.json()["code"]) == (401, "link_expired")
