@@ -1,7 +1,12 @@
-"""What followup keeps: a case's track through its placements, and each placement with its check-ins."""
+"""What followup keeps: a case's track through its placements, and each placement with its check-ins.
+
+Also the state that a message meets, and the timers that followup sets itself.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
@@ -10,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.followup import Mode
 from shared.contracts.intake import Goal, GoalText
-from shared.contracts.model import FreeText, Party
+from shared.contracts.model import FreeText, Party, Timer
 
 
 class Document(BaseModel):
@@ -90,3 +95,35 @@ class Placement(Document):
     @property
     def open_check_in(self) -> CheckIn | None:
         return next((one for one in self.check_ins if one.state == "booked"), None)
+
+
+@dataclass(frozen=True)
+class State:
+    ids: Mapping[str, UUID]
+    placement: Placement | None = None
+    case: CaseTrack | None = None
+
+
+def placement_of(state: State) -> Placement:
+    if state.placement is None:
+        raise AssertionError("the table leads here with a placement alone")
+    return state.placement
+
+
+class StartPlacement(Timer):
+    """The agreed day has come."""
+
+    placement_id: UUID
+
+
+class NeverStarted(Timer):
+    """The agreed day is long past and the start was never cleared."""
+
+    placement_id: UUID
+
+
+class RemindCheckIn(Timer):
+    """A check-in is near."""
+
+    placement_id: UUID
+    check_in_id: UUID

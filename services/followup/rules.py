@@ -1,4 +1,4 @@
-"""PURE calculations of followup: the days of check-ins, and local midnight."""
+"""PURE calculations of followup: the days of check-ins, local midnight, and which rules hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.programmes import CheckIns
+from services.followup.documents import Placement
+from shared.programmes import CheckIns, Programmes, Rules
 
 DURATION = re.compile(r"^P(\d+)([DWM])$")
 MORNING = time(9, 0)
@@ -52,3 +53,11 @@ def local_day(now: datetime, zone: str) -> date:
 def local_moment(day: date, zone: str, at: time = time(0, 0)) -> datetime:
     """A wall-clock time of a day in the unit's time zone, in UTC."""
     return datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
+
+
+def zone(rules: Programmes, placement: Placement) -> str:
+    return rules.unit(placement.unit).time_zone
+
+
+def own_rules(rules: Programmes, placement: Placement) -> Rules:
+    return rules.version(placement.programme, placement.unit, placement.rules_version)

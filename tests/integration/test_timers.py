@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.followup.workflow import RemindCheckIn, StartPlacement
+from services.followup.documents import RemindCheckIn, StartPlacement
 from shared import timers
 from shared.commands import send
 from shared.contracts.followup import BookCheckIn, EndPlacement
