@@ -8,11 +8,11 @@ from pydantic_settings import BaseSettings
 
 
 class Settings(BaseSettings):
-    """One service's settings. Keys: `python -m cli keys` makes a fresh set.
+    """One service's settings. A fresh set of keys comes from `makker keys`.
 
-    `link_private_key` (notifications alone) and `session_private_key` (intake alone) are PEM or JWK
-    texts; the public sets are JWKS texts. `seal_keys` and `identity_keys` are Fernet keys, newest first,
-    separated by commas; `hash_key` is what national ids are hashed with.
+    `link_private_key` (notifications alone) and `session_private_key` (intake alone) are JWK texts, the
+    public ones JWKS texts that may hold the keys of before too. `seal_keys` are Fernet keys, newest first,
+    separated by commas; `hash_key` is what national ids are hashed with (intake alone).
     """
 
     database_url: str
