@@ -1,8 +1,8 @@
 """Parked messages for people: what stands still, why, and letting it go again.
 
-Job: add to a service its list of parked messages, as JSON and as a part of intake's page that joins all four.
-Guarantee: for operators alone; neither bytes nor headers of a message are shown, because both may hold anything.
-Retrying and discarding are commands like any other.
+Job: add to a service its list of parked messages, as JSON and as a part of intake's page that joins all
+four. Guarantee: for operators alone; neither bytes nor headers of a message are shown, because both may
+hold anything. Retrying and discarding are commands like any other.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from shared.contracts.intake import (
     SubGoalText,
     WithdrawCase,
 )
-from shared.contracts.model import Event, derived_id
+from shared.contracts.model import Event, Wish, derived_id
 from shared.messages import Decision, Message, Refused
 from shared.programmes import Programmes, Rules
 
@@ -108,9 +108,11 @@ def record_interview(
     hours = said.profile.hours_per_week
     if hours is not None and hours.min > hours.max:
         raise Refused("min_above_max", field="profile.hours_per_week", status=422)
-    profile = desk.case.profile.model_copy(
-        update={name: getattr(said.profile, name) for name in said.profile.model_fields_set - {"location"}}
-    )
+    new = {name: getattr(said.profile, name) for name in said.profile.model_fields_set - {"location"}}
+    if "wishes" in new:
+        # A form sends a plan that nothing was chosen for.
+        new["wishes"] = tuple(wish for wish in said.profile.wishes if _says_something(wish))
+    profile = desk.case.profile.model_copy(update=new)
     return _assigned(
         desk,
         said.caseworker,
@@ -122,6 +124,10 @@ def record_interview(
             "done": desk.with_kind_done("interview", desk.day(said.held_on, "held_on")),
         },
     )
+
+
+def _says_something(wish: Wish) -> bool:
+    return bool(wish.industries or wish.profession or wish.education)
 
 
 def _profile_codes(profile: Profile) -> dict[str, tuple[str, Iterable[str | None]]]:
