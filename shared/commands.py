@@ -18,6 +18,7 @@ import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from shared.access import Access, NotAllowed, NotSignedIn, may
@@ -35,6 +36,7 @@ from shared.release import release
 log = structlog.get_logger()
 
 LARGEST_BODY_BYTES = 4_194_304
+JSON_TYPES = ("application/json", "")
 
 Answer = Callable[[Request, Mapping[str, Any], "Problem | dict[str, Any]"], Awaitable[Response]]
 
@@ -151,7 +153,7 @@ class Door:
                 discard = command.reason if isinstance(command, DiscardParked) else None
                 await release(service, command.parked_id, discard=discard)
                 return Outcome("done", id=command.parked_id, version=0)
-            return await send(service, command, actor, str(key)[:200] if key else None)
+            return await send(service, command, actor, str(key) if key else None)
         except NotSignedIn:
             raise Problem(401, "not_signed_in") from None
         except LinkExpired:
@@ -188,28 +190,52 @@ async def _changes(service: Service, values: Mapping[str, Any]) -> list[str]:
 
 
 async def _document(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The whole body, and the command's fields in it (a form carries a few of the page's own)."""
-    if int(request.headers.get("content-length") or 0) > LARGEST_BODY_BYTES:
-        raise Problem(413, "too_large")
-    if is_form(request):
-        return document_of(await request.form())
-    if request.headers.get("content-type", "").split(";")[0].strip() not in ("application/json", ""):
+    """The page's own fields of a form, and the command's. Raises `Problem`."""
+    form = is_form(request)
+    if not form and request.headers.get("content-type", "").split(";")[0].strip() not in JSON_TYPES:
         raise Problem(415, "not_json")
+    body = await _body(request)
+    try:
+        own, fields = await _form(request, body) if form else ({}, _json(body))
+        if _holds_nul(own) or _holds_nul(fields):
+            raise ValueError("NUL")
+    except (ValueError, RecursionError, HTTPException):
+        what = "form" if form else "JSON object that can be stored"
+        raise Problem(422, "malformed", detail=f"the body is no {what}") from None
+    return own, fields
+
+
+async def _body(request: Request) -> bytes:
+    """The body, but never more of it than a command may have."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY_BYTES:
             raise Problem(413, "too_large")
-    try:
-        document = json.loads(bytes(body) or b"{}", parse_constant=_no_number)
-        json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        raise Problem(422, "malformed", detail="the body is no JSON") from None
+    return bytes(body)
+
+
+async def _form(request: Request, body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def once_more() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return document_of(await Request(request.scope, once_more).form())
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    document = json.loads(body or b"{}", parse_constant=_no_number)
+    json.dumps(document, ensure_ascii=False).encode()
     if not isinstance(document, dict):
-        raise Problem(422, "malformed", detail="the body is no JSON object")
-    if "\x00" in str(document) or "\\x00" in repr(document):
-        raise Problem(422, "malformed", detail="the body holds a NUL character")
-    return {}, document
+        raise ValueError("no object")
+    return document
+
+
+def _holds_nul(node: Any) -> bool:
+    """PostgreSQL stores no NUL character."""
+    if isinstance(node, str):
+        return "\x00" in node
+    parts = [*node.keys(), *node.values()] if isinstance(node, dict) else node
+    return isinstance(parts, list) and any(_holds_nul(part) for part in parts)
 
 
 def _no_number(constant: str) -> None:

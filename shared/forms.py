@@ -43,7 +43,9 @@ def _put(target: dict[str, Any], path: list[str], value: str, *, repeats: bool) 
             return
         target = inner
     if repeats:
-        target.setdefault(last, []).append(value)
+        listed = target.setdefault(last, [])
+        if isinstance(listed, list):
+            listed.append(value)
     else:
         target[last] = value
 
@@ -53,7 +55,7 @@ def _with_lists(node: Any) -> Any:
     if not isinstance(node, Mapping):
         return node
     inner = {name: _with_lists(value) for name, value in node.items()}
-    if inner and all(name.isdigit() for name in inner):
+    if inner and all(name.isdecimal() for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
 

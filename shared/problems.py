@@ -5,6 +5,7 @@ Guarantee: no problem repeats what was typed; a field is named by its path, a fa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ TITLES = {
     500: "A fault of ours",
     503: "Not now",
 }
+
+
+NAME = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class Problem(Exception):
@@ -70,8 +74,16 @@ def _plain(value: Any) -> Any:
 
 
 def of_validation(error: ValidationError) -> list[tuple[str, str, str]]:
-    """Pydantic's faults by code and path, without the input that caused them."""
+    """Pydantic's faults by code and path, without the input that caused them.
+
+    A field that is not known stands in its path under the name that was typed, which may be anything; and
+    of what is no UUID the message would say where it fails.
+    """
     return [
-        (fault["type"], ".".join(str(part) for part in fault["loc"]), fault["msg"])
+        (
+            fault["type"],
+            ".".join(part if NAME.fullmatch(part) else "?" for part in map(str, fault["loc"])),
+            fault["msg"].partition(", invalid")[0],
+        )
         for fault in error.errors(include_input=False, include_url=False, include_context=False)
     ]
