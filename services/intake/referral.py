@@ -18,19 +18,16 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from pydantic import TypeAdapter
 
 from services.intake.documents import Fault
+from services.intake.fields import MALFORMED, FieldReader, Fields, is_storable
 from services.intake.national_id import birth_date_of, compact, is_possible
-from shared.contracts.model import Name
 from shared.contracts.referral import Referral, SchoolPreconditions
 from shared.language import LANGUAGES
 from shared.programmes import Programmes, Rules, Unit
 
 LONGEST_REFERENCE = 200
 SCHOOL_PRECONDITIONS = tuple(SchoolPreconditions.model_fields)
-MALFORMED = "malformed"
-NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,6 @@ class Judged:
 def canonical(document: Mapping[str, Any]) -> str:
     """The same text for the same content, whatever the order of its fields."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
-
-
-def is_storable(text: str) -> bool:
-    """Neither NUL, which PostgreSQL cannot store, nor half a character."""
-    return "\x00" not in text and not any(0xD800 <= ord(character) < 0xE000 for character in text)
 
 
 def reference_of(document: Mapping[str, Any]) -> str | None:
@@ -88,20 +80,13 @@ def judge(
     return Judged(None if faults else Referral.model_validate(cleaned), faults)
 
 
-Fields = Mapping[str, Any]
+class _Reading(FieldReader):
+    """One pass over a document, noting what speaks against it."""
 
-
-class _Reading:
-    """One pass over a document. Each method reads one kind of field and notes what is wrong with it."""
-
-    def __init__(self, document: Mapping[str, Any], programmes: Programmes, now: datetime) -> None:
-        self.document = document
+    def __init__(self, document: Fields, programmes: Programmes, now: datetime) -> None:
+        super().__init__(document, programmes.codes)
         self.programmes = programmes
         self.now = now
-        self.faults: list[Fault] = []
-
-    def fault(self, code: str, field: str) -> None:
-        self.faults.append(Fault(code=code, field=field))
 
     def read(self, permitted_units: Collection[str] | None) -> dict[str, Any]:
         top = self.document
@@ -137,101 +122,6 @@ class _Reading:
             "guardian": self._guardian(place),
             "reply_to_case": self.flag(top, "reply_to_case") or False,
         }
-
-    # One field of a kind.
-
-    def text(
-        self,
-        holder: Fields,
-        name: str,
-        path: str = "",
-        *,
-        required: bool = False,
-        longest: int = 200,
-    ) -> str | None:
-        """A text without what cannot be stored; blank is as good as absent."""
-        value = holder.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            if required:
-                self.fault(MALFORMED, path + name)
-            return None
-        if not isinstance(value, str) or len(value.strip()) > longest or not is_storable(value):
-            self.fault(MALFORMED, path + name)
-            return None
-        return value.strip()
-
-    def name(self, holder: Fields, name: str, path: str) -> str | None:
-        text = self.text(holder, name, path, required=True)
-        try:
-            return NAME.validate_python(text) if text is not None else None
-        except ValueError:
-            self.fault(MALFORMED, path + name)
-            return None
-
-    def flag(self, holder: Fields, name: str, path: str = "", *, required: bool = False) -> bool | None:
-        value = holder.get(name)
-        if isinstance(value, bool):
-            return value
-        if value is not None or required:
-            self.fault(MALFORMED, path + name)
-        return None
-
-    def day(self, holder: Fields, name: str, path: str = "", *, required: bool = False) -> date | None:
-        text = self.text(holder, name, path, required=required)
-        if text is None:
-            return None
-        try:
-            if len(text) != len("2026-11-23"):
-                raise ValueError
-            return date.fromisoformat(text)
-        except ValueError:
-            self.fault(MALFORMED, path + name)
-            return None
-
-    def one_of(self, holder: Fields, name: str, path: str, known: Collection[str]) -> str | None:
-        text = self.text(holder, name, path)
-        if text is not None and text not in known:
-            self.fault(MALFORMED, path + name)
-            return None
-        return text
-
-    def code(
-        self,
-        holder: Fields,
-        name: str,
-        list_name: str,
-        path: str = "",
-        *,
-        required: bool = False,
-        unknown: str = "unknown_code",
-    ) -> str | None:
-        text = self.text(holder, name, path, required=required)
-        if text is not None and not self.programmes.codes.has(list_name, text):
-            self.fault(unknown, path + name)
-            return None
-        return text
-
-    def codes(self, holder: Fields, name: str, list_name: str, path: str = "") -> tuple[str, ...]:
-        value = holder.get(name)
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            self.fault(MALFORMED, path + name)
-            return ()
-        items = {str(index): item for index, item in enumerate(value)}
-        found = [self.code(items, index, list_name, f"{path}{name}.", required=True) for index in items]
-        return tuple(dict.fromkeys(code for code in found if code is not None))
-
-    def part(self, name: str, *, required: bool = False) -> Mapping[str, Any] | None:
-        """An object inside the document."""
-        value = self.document.get(name)
-        if isinstance(value, dict):
-            return value
-        if value is not None or required:
-            self.fault(MALFORMED, name)
-        return None
-
-    # What the fields say together.
 
     def _unit(self, unit: str | None, permitted: Collection[str] | None) -> Unit | None:
         if unit is None:

@@ -42,21 +42,35 @@ from shared.contracts.intake import (
     WithdrawPlace,
 )
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
+from shared.contracts.model import Command
 from shared.contracts.referral import RegisterReferral
-from shared.transitions import Lifecycle, On, Workflow
+from shared.transitions import Does, Lifecycle, On, Workflow
 
 GOING = "preparing ready matched started paused"
+
+
+def _prepares(command: type[Command], does: Does) -> tuple[On, ...]:
+    """What does a step: a case may become ready by it. A ready one rests if what was done holds no longer,
+    as a consent that was taken back, or a certificate that lapsed meanwhile."""
+    return (
+        On(command, "preparing", "= ready", does),
+        On(command, "ready", "= paused", does),
+        On(command, "matched started paused", "=", does),
+    )
+
 
 CASE = Lifecycle(
     "case",
     (
-        On(AssignCase, GOING, "= ready paused", preparing.assign),
-        On(RecordInterview, GOING, "= ready paused", preparing.record_interview),
-        On(CompletePreparation, GOING, "= ready paused", preparing.complete_preparation),
-        On(AgreeGoals, GOING, "= ready paused", preparing.agree_goals),
-        On(RecordConsent, GOING, "= ready paused", preparing.record_consent),
-        On(OrderCertificate, GOING, "= ready paused", preparing.order_certificate),
-        On(RecordCertificateShown, GOING, "= ready paused", preparing.record_certificate_shown),
+        On(AssignCase, "preparing matched started paused", "=", preparing.assign),
+        On(AssignCase, "ready", "= paused", preparing.assign),
+        On(OrderCertificate, "preparing matched started paused", "=", preparing.order_certificate),
+        On(OrderCertificate, "ready", "= paused", preparing.order_certificate),
+        *_prepares(RecordInterview, preparing.record_interview),
+        *_prepares(CompletePreparation, preparing.complete_preparation),
+        *_prepares(AgreeGoals, preparing.agree_goals),
+        *_prepares(RecordConsent, preparing.record_consent),
+        *_prepares(RecordCertificateShown, preparing.record_certificate_shown),
         On(MatchProposed, "ready paused", "=", rounds.match_proposed),
         On(MatchAgreed, "ready", "matched", rounds.match_agreed),
         On(MatchAgreed, "paused started", "=", rounds.match_agreed),

@@ -1,0 +1,130 @@
+"""Reading the fields of somebody else's document, one kind at a time, and noting what is wrong with each.
+
+Guarantee: whatever stands in a field, the answer is a value of the kind or None, and a fault with the field's
+path where it is neither right nor rightly absent; nothing raises. It does not
+compare fields with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from services.intake.documents import Fault
+from shared.contracts.model import Name
+from shared.programmes import Codes
+
+MALFORMED = "malformed"
+NAME: TypeAdapter[str] = TypeAdapter(Name)
+Fields = Mapping[str, Any]
+
+
+def is_storable(text: str) -> bool:
+    """Neither NUL, which PostgreSQL cannot store, nor half a character."""
+    return "\x00" not in text and not any(0xD800 <= ord(character) < 0xE000 for character in text)
+
+
+class FieldReader:
+    """Each method reads one kind of field; `faults` is what was wrong so far."""
+
+    def __init__(self, document: Fields, codes: Codes) -> None:
+        self.document = document
+        self.lists = codes
+        self.faults: list[Fault] = []
+
+    def fault(self, code: str, field: str) -> None:
+        self.faults.append(Fault(code=code, field=field))
+
+    def text(
+        self,
+        holder: Fields,
+        name: str,
+        path: str = "",
+        *,
+        required: bool = False,
+        longest: int = 200,
+    ) -> str | None:
+        """A text without what cannot be stored; blank is as good as absent."""
+        value = holder.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            if required:
+                self.fault(MALFORMED, path + name)
+            return None
+        if not isinstance(value, str) or len(value.strip()) > longest or not is_storable(value):
+            self.fault(MALFORMED, path + name)
+            return None
+        return value.strip()
+
+    def name(self, holder: Fields, name: str, path: str) -> str | None:
+        text = self.text(holder, name, path, required=True)
+        try:
+            return NAME.validate_python(text) if text is not None else None
+        except ValueError:
+            self.fault(MALFORMED, path + name)
+            return None
+
+    def flag(self, holder: Fields, name: str, path: str = "", *, required: bool = False) -> bool | None:
+        value = holder.get(name)
+        if isinstance(value, bool):
+            return value
+        if value is not None or required:
+            self.fault(MALFORMED, path + name)
+        return None
+
+    def day(self, holder: Fields, name: str, path: str = "", *, required: bool = False) -> date | None:
+        text = self.text(holder, name, path, required=required)
+        if text is None:
+            return None
+        try:
+            if len(text) != len("2026-11-23"):
+                raise ValueError
+            return date.fromisoformat(text)
+        except ValueError:
+            self.fault(MALFORMED, path + name)
+            return None
+
+    def one_of(self, holder: Fields, name: str, path: str, known: Collection[str]) -> str | None:
+        text = self.text(holder, name, path)
+        if text is not None and text not in known:
+            self.fault(MALFORMED, path + name)
+            return None
+        return text
+
+    def code(
+        self,
+        holder: Fields,
+        name: str,
+        list_name: str,
+        path: str = "",
+        *,
+        required: bool = False,
+        unknown: str = "unknown_code",
+    ) -> str | None:
+        text = self.text(holder, name, path, required=required)
+        if text is not None and not self.lists.has(list_name, text):
+            self.fault(unknown, path + name)
+            return None
+        return text
+
+    def codes(self, holder: Fields, name: str, list_name: str, path: str = "") -> tuple[str, ...]:
+        value = holder.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.fault(MALFORMED, path + name)
+            return ()
+        items = {str(index): item for index, item in enumerate(value)}
+        found = [self.code(items, index, list_name, f"{path}{name}.", required=True) for index in items]
+        return tuple(dict.fromkeys(code for code in found if code is not None))
+
+    def part(self, name: str, *, required: bool = False) -> Mapping[str, Any] | None:
+        """An object inside the document."""
+        value = self.document.get(name)
+        if isinstance(value, dict):
+            return value
+        if value is not None or required:
+            self.fault(MALFORMED, name)
+        return None
