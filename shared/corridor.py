@@ -91,9 +91,7 @@ async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]
     try:
         outcomes = await _pass(service, messages)
     except Exception as error:
-        if not held_against_a_message(error):
-            raise
-        if messages[0].kind == "command":
+        if not held_against_a_message(error) or messages[0].kind == "command":
             raise
         if len(messages) > 1:
             half = len(messages) // 2
@@ -369,11 +367,11 @@ class Pass:
                 [m.timer_id for m in done],
                 [m.timer_number for m in done],
             )
-        cancelled = sorted(
-            (id_ for id_, timer in self.schedules.items() if isinstance(timer, Cancel)), key=int
-        )
+        cancelled = [id_ for id_, timer in self.schedules.items() if isinstance(timer, Cancel)]
         if cancelled:
-            await self.connection.execute("DELETE FROM timer WHERE id = ANY($1::uuid[])", cancelled)
+            await self.connection.execute(
+                "DELETE FROM timer WHERE id = ANY($1::uuid[])", sorted(cancelled, key=int)
+            )
         scheduled = sorted(
             (id_, type(timer.timer).__name__, timer.timer.model_dump_json(), timer.at)
             for id_, timer in self.schedules.items()
