@@ -1,0 +1,129 @@
+"""From nothing to every state that a service's sample messages reach, and from each every message.
+
+A world is what a service holds of one case: a document per kind of aggregate. Worlds whose aggregates are in
+the same states count as alike, and of each kind only the first few are explored further, so that it ends.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.messages import Decision, Ignored, Message, Refused
+from shared.programmes import Programmes
+from shared.transitions import NONE, Lifecycle, Workflow
+
+ALIKE_AT_MOST = 4
+World = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A message at a moment, and the aggregates (fields of the service's State) that it concerns."""
+
+    message: Message
+    now: datetime
+    concerns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What `tests/unit/samples_<service>.py` holds as SERVICE."""
+
+    workflow: Workflow
+    state: type[Any]
+    ids: Mapping[str, UUID]
+    samples: tuple[Sample, ...]
+
+
+@dataclass
+class Step:
+    """One message met one world; `error` is what should not have been."""
+
+    before: World
+    sample: Sample
+    result: Decision[Any] | Ignored | Refused | None
+    error: Exception | None = None
+    after: World | None = None
+
+    def states(self, lifecycle: Lifecycle) -> tuple[str, str]:
+        name = lifecycle.aggregate
+        return state_in(self.before, name), state_in(self.after or self.before, name)
+
+    def __str__(self) -> str:
+        where = {name: state_in(self.before, name) for name in self.before}
+        return f"{self.sample.message.type} in {where}: {self.error!r}"
+
+
+@dataclass
+class Explored:
+    steps: list[Step] = field(default_factory=list)
+
+    def reached(self, lifecycle: Lifecycle) -> set[str]:
+        return {state for step in self.steps for state in step.states(lifecycle)}
+
+    def ways(self, lifecycle: Lifecycle) -> dict[str, set[str]]:
+        """The other states that each state leads to at once."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for step in self.steps:
+            before, after = step.states(lifecycle)
+            if before != after:
+                found[before].add(after)
+        return found
+
+    def end_is_reached_from(self, lifecycle: Lifecycle) -> set[str]:
+        """The states from which some end can be reached."""
+        good, ways = set(lifecycle.ends), self.ways(lifecycle)
+        while more := {state for state, to in ways.items() if to & good} - good:
+            good |= more
+        return good
+
+
+def state_in(world: World, name: str) -> str:
+    document = world.get(name)
+    return NONE if document is None else str(document.state)
+
+
+def explore(service: Samples, rules: Programmes) -> Explored:
+    explored = Explored()
+    seen: dict[tuple[str, ...], int] = defaultdict(int)
+    to_do: deque[World] = deque([{}])
+    while to_do:
+        world = to_do.popleft()
+        for step in _steps(service, rules, world):
+            explored.steps.append(step)
+            if step.after is None or step.after == world:
+                continue
+            key = tuple(state_in(step.after, name) for name in sorted(service.ids))
+            if seen[key] < ALIKE_AT_MOST:
+                seen[key] += 1
+                to_do.append(step.after)
+    return explored
+
+
+def _steps(service: Samples, rules: Programmes, world: World) -> Iterator[Step]:
+    for sample in service.samples:
+        ids = {name: service.ids[name] for name in sample.concerns}
+        state = service.state(ids=ids, **{name: world.get(name) for name in sample.concerns})
+        try:
+            result = service.workflow.decide(state, sample.message, rules, sample.now)
+        except Refused as refusal:
+            fault = None if sample.message.kind == "command" else AssertionError("a fact was refused")
+            yield Step(world, sample, refusal, fault)
+        except Exception as error:
+            yield Step(world, sample, None, error)
+        else:
+            again = service.workflow.decide(state, sample.message, rules, sample.now)
+            fault = None if again == result else AssertionError("decided otherwise the second time")
+            after = None
+            if isinstance(result, Decision):
+                after = world | {name: getattr(result.state, name) for name in sample.concerns}
+                keys = {str(id_) for id_ in ids.values()}
+                for event in result.events:
+                    if event.key not in keys and event.key_field != "source_reference":
+                        fault = AssertionError(f"{type(event).__name__} has no concerned row's key")
+            yield Step(world, sample, result, fault, after)

@@ -1,0 +1,84 @@
+"""Followup's messages about one case, for the tests that put every message to every state."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from services.followup.documents import NeverStarted, RemindCheckIn, StartPlacement, State
+from services.followup.workflow import WORKFLOW
+from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn
+from shared.contracts.model import Command, Timer, derived_id, match_id
+from shared.messages import Message, Tombstone
+from tests.builders import (
+    LATER,
+    STAFF,
+    Clock,
+    agreed,
+    cancelled,
+    cleared,
+    held,
+    proposed,
+    texts,
+    withdrawn,
+)
+from tests.unit.exploring import Sample, Samples
+
+CASE = derived_id("case", "sample")
+PLACEMENT = match_id(CASE, 1)
+CHECK_INS = [derived_id("check-in", PLACEMENT, number) for number in (1, 2)]
+NOW = Clock().now
+A_MONTH_LATER = NOW + timedelta(days=31)
+
+ABOUT_THE_CASE = (
+    proposed(CASE),
+    texts(CASE, 1),
+    texts(CASE, 2),
+    Tombstone(topic="case-texts-v1", key=str(CASE)),
+)
+ABOUT_THE_PLACEMENT = (
+    agreed(CASE),
+    agreed(CASE, LATER, date(2026, 6, 1)),
+    cleared(CASE),
+    held(CASE),
+    withdrawn(CASE),
+    cancelled(CASE),
+    StartPlacement(placement_id=PLACEMENT),
+    NeverStarted(placement_id=PLACEMENT),
+    *(RemindCheckIn(placement_id=PLACEMENT, check_in_id=one) for one in CHECK_INS),
+    BookCheckIn(placement_id=PLACEMENT, at=NOW + timedelta(days=40)),
+    BookCheckIn(placement_id=PLACEMENT, at=NOW + timedelta(days=400), mode="phone"),
+    BookCheckIn(placement_id=PLACEMENT, at=NOW - timedelta(days=40), check_in_id=CHECK_INS[1]),
+    RecordCheckIn(placement_id=PLACEMENT, held=True),
+    RecordCheckIn(placement_id=PLACEMENT, outcome="missed", check_in_id=CHECK_INS[0]),
+    RecordCheckIn(placement_id=PLACEMENT, held=True, held_on=date(2020, 1, 1)),
+    RecordCheckIn(placement_id=PLACEMENT, held=True, held_on=date(2030, 1, 1), check_in_id=uuid4()),
+    EndPlacement(placement_id=PLACEMENT),
+    EndPlacement(placement_id=PLACEMENT, how="early"),
+    EndPlacement(placement_id=PLACEMENT, how="early", reason="own_wish", next_step="nonsense"),
+)
+
+
+def message(body: BaseModel) -> Message:
+    id_, name = derived_id("message", type(body).__name__, body.model_dump_json()), type(body).__name__
+    if isinstance(body, Command):
+        return Message(id_, name, body, NOW, kind="command", actor=STAFF)
+    return Message(id_, name, body, NOW, kind="timer" if isinstance(body, Timer) else "event")
+
+
+SERVICE = Samples(
+    WORKFLOW,
+    State,
+    {"placement": PLACEMENT, "case": CASE},
+    tuple(
+        Sample(message(body), now, concerns)
+        for concerns, bodies in (
+            (("case",), ABOUT_THE_CASE),
+            (("placement", "case"), ABOUT_THE_PLACEMENT),
+        )
+        for body in bodies
+        for now in (NOW, A_MONTH_LATER)
+    ),
+)
