@@ -128,7 +128,10 @@ async def park(connection: Connection, items: Sequence[ToPark], sealer: Sealer, 
 
 def _place(message: Message) -> tuple[str, int, int, str | None]:
     if message.record is None:
-        return "timer", 0, message.timer_number or 0, None
+        # A timer's number is never used twice; what a service sends itself otherwise goes by its id.
+        number = message.timer_number
+        own = number if number is not None else int.from_bytes(message.id.bytes[:8]) >> 1
+        return "timer", 0, own, None
     key = waiting_key(message)
     return message.record.topic, message.record.partition, message.record.offset, key[1] if key else None
 
