@@ -17,10 +17,10 @@ from uuid import UUID, uuid5
 from fastapi import Request
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import OKPKey
 
 from shared.contracts.model import NAMESPACE, Command
-from shared.links import Reader
+from shared.links import Reader, key_set
 from shared.messages import Actor
 
 COOKIE = "makker_session"
@@ -55,7 +55,7 @@ class Access:
     """Reads actors from requests. `clock` is for links alone; sign-in goes by real time."""
 
     def __init__(self, public_keys: str, links: Reader, clock: Callable[[], datetime]) -> None:
-        self._keys = KeySet.import_key_set(json.loads(public_keys))
+        self._keys = key_set(public_keys)
         self._links = links
         self._clock = clock
 

@@ -25,7 +25,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from shared import commands, logs, maintenance, timers
+from shared import commands, logs, maintenance, parked_pages, timers
 from shared.access import Access, NotAllowed, NotSignedIn
 from shared.consumer import Consumer
 from shared.corridor import Service, Table
@@ -145,6 +145,7 @@ async def host(
     app.add_middleware(security_headers)
     commands.mount(app, service, running.access, lambda *args: answer(running, *args))
     pages.mount_static(app)
+    parked_pages.mount(running)
     _health(running)
     _problems(running)
     return running

@@ -7,12 +7,13 @@ hold anything. Retrying and discarding are commands like any other.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from shared.hosting import Host
+if TYPE_CHECKING:
+    from shared.hosting import Host
 
 MOST = 200
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from services.followup import api, metrics, pages
-from services.followup.handlers import TABLES, concerns
 from services.followup.documents import State
+from services.followup.handlers import TABLES, concerns
 from services.followup.workflow import TIMERS, WORKFLOW
 from shared.hosting import Host, host, real_time
 from shared.settings import Settings

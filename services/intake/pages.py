@@ -21,13 +21,11 @@ from services.intake.rules import add_working_days, asked_steps, done_on, earlie
 from services.intake.sealing import Secrets
 from services.intake.settling import rules_of, today_in
 from services.intake.wording import programme_words, programmes_of, unit_options
-from shared import parked_pages
 from shared.contracts.model import STAFF
 from shared.hosting import Host
 from shared.problems import Problem
 
 SERVICES = ("intake", "matching", "followup", "notifications")
-OTHERS = SERVICES[1:]
 STATES = ("preparing", "ready", "matched", "started", "paused", "ended", "withdrawn")
 TODAY_AT_MOST = 30
 
@@ -36,7 +34,6 @@ def mount(host: Host, secrets: Secrets) -> None:
     """Add the pages, and the parts that other pages join."""
     signing_in.mount(host)
     typed_in.mount(host)
-    parked_pages.mount(host)
     _today(host)
     _cases(host)
     _case(host)
@@ -159,7 +156,6 @@ def _case(host: Host) -> None:
             today=today,
             is_open=is_open,
             other_cases=[other.case for other in others if other.case.id != found.id],
-            others=OTHERS,
         )
 
     @app.get("/intake/fragments/cases/{case_id}", include_in_schema=False)

@@ -224,7 +224,7 @@ async def test_what_cannot_be_answered_is_parked_seen_and_stops_nothing(
 ) -> None:
     before = await parked(visitor)
     for value, headers in PARKED.values():
-        await publish(producer, value, **headers)
+        await publish(producer, value, b"k", **headers)
     reference = f"after-the-poison-{uuid4()}"
     await publish(producer, json.dumps(document(reference)).encode())
     await answer_to(replies, reference)
