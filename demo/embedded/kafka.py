@@ -6,6 +6,7 @@ what depends on those is shown on the real Apache Kafka.
 """
 
 import ctypes
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import Self
 
 import confluent_kafka
 
+PAUSE_SECONDS = 0.002
 _PRODUCER = 0
 _BROKER = 1
 _POINTER, _INT, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
@@ -57,10 +59,13 @@ class EmbeddedKafka:
         if not self._client:
             raise RuntimeError(error.value.decode())
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, 1)
+        time.sleep(PAUSE_SECONDS)
         # A first member would otherwise be kept waiting 3 seconds for others.
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
         self.bootstrap: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
         for name, partitions in topics.items():
+            # Asked while it still ends its last answer, the cluster's thread sleeps through a whole second.
+            time.sleep(PAUSE_SECONDS)
             self._check(self._library.rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1))
 
     def down(self) -> None:
