@@ -79,6 +79,7 @@ class EmbeddedKafka:
     def close(self) -> None:
         """Ends the cluster and frees its memory; a second call does nothing."""
         if self._client:
+            time.sleep(PAUSE_SECONDS)
             self._library.rd_kafka_mock_cluster_destroy(self._cluster)
             self._library.rd_kafka_destroy(self._client)
             self._client = self._cluster = None
