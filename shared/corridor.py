@@ -155,7 +155,7 @@ class Pass:
             for message in messages
             if message.fault is None
             and (message.id in new or not message.inbox)
-            and waiting_key(message) not in self.halted
+            and not (self.halted and waiting_key(message) in self.halted)
         ]
         concerned = await self._lock_and_load(fresh)
         # Only now: whoever held the rows before us may just have cancelled a timer, or scheduled it anew.
@@ -212,7 +212,7 @@ class Pass:
             if message.id not in new:
                 return Outcome("duplicate")
             new.remove(message.id)  # The same message may be in the batch once more.
-        if waiting_key(message) in self.halted:
+        if self.halted and waiting_key(message) in self.halted:
             return self._park(message, "behind_a_parked_message", waiting=True)
         if message.fault is not None:
             return self._park(message, message.fault)
