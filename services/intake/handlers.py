@@ -19,7 +19,7 @@ from services.intake.referral import national_key, reference_of
 from services.intake.referring import source_of
 from services.intake.sealing import Secrets
 from services.intake.store import contact_persons_of, persons_of
-from shared.contracts.intake import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
+from shared.contracts.intake_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
 from shared.messages import Message

@@ -16,12 +16,14 @@ from services.intake.referral import age
 from services.intake.rules import unknown_codes
 from services.intake.settling import location_of, today_in
 from shared.contracts.intake import (
-    ContactDetails,
     HostRegistered,
     MentorRegistered,
-    OfferPlace,
     PlaceOffered,
     PlaceWithdrawn,
+)
+from shared.contracts.intake_commands import (
+    ContactDetails,
+    OfferPlace,
     RegisterHost,
     RegisterMentor,
     WithdrawPlace,

@@ -17,21 +17,23 @@ from services.intake.documents import CaseFile, Certificate, Consent, State, Ste
 from services.intake.rules import done_on, missing, unknown_codes
 from services.intake.settling import Events, hold_start, rules_of, settle, today_in
 from shared.contracts.intake import (
-    AgreeGoals,
-    AssignCase,
     CaseAssigned,
     CasePaused,
     CaseResumed,
     CaseWithdrawn,
-    CompletePreparation,
     GoalText,
+    Profile,
+    SubGoalText,
+)
+from shared.contracts.intake_commands import (
+    AgreeGoals,
+    AssignCase,
+    CompletePreparation,
     OrderCertificate,
     PauseCase,
-    Profile,
     RecordCertificateShown,
     RecordConsent,
     RecordInterview,
-    SubGoalText,
     WithdrawCase,
 )
 from shared.contracts.model import Event, Wish, derived_id

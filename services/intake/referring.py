@@ -18,7 +18,13 @@ from services.intake.referral import canonical, judge, reference_of
 from services.intake.sealing import Secrets
 from services.intake.settling import location_of, settle, today_in
 from shared.contracts import referral as contract
-from shared.contracts.intake import CaseOpened, Profile, Reason, ReferralAccepted, ReferralRejected
+from shared.contracts.intake import (
+    CaseOpened,
+    Profile,
+    Reason,
+    ReferralAccepted,
+    ReferralRejected,
+)
 from shared.contracts.model import Event
 from shared.messages import Append, Decision, Message, Stale
 from shared.programmes import Programmes

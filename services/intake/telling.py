@@ -9,7 +9,14 @@ from datetime import date
 from typing import Any, Literal
 
 from services.intake.documents import CaseFile, Person
-from shared.contracts.intake import CaseReady, CaseTexts, Contact, Goal, ReferralProgressed, StartCleared
+from shared.contracts.intake import (
+    CaseReady,
+    CaseTexts,
+    Contact,
+    Goal,
+    ReferralProgressed,
+    StartCleared,
+)
 from shared.contracts.model import Code, Party
 
 Status = Literal["ready", "proposed", "matched", "started", "ended", "withdrawn"]

@@ -25,7 +25,7 @@ from services.intake import offering, preparing, rounds
 from services.intake.referring import take_referral
 from services.intake.sealing import Secrets, throwaway
 from shared.contracts.followup import PlacementEnded, PlacementStarted
-from shared.contracts.intake import (
+from shared.contracts.intake_commands import (
     AgreeGoals,
     AssignCase,
     CompletePreparation,

@@ -1,5 +1,5 @@
 """Every contract module, imported here, so that the registers of events and commands are full."""
 
-from shared.contracts import followup, intake, matching, notifications, parked, referral
+from shared.contracts import followup, intake, intake_commands, matching, notifications, parked, referral
 
-__all__ = ["followup", "intake", "matching", "notifications", "parked", "referral"]
+__all__ = ["followup", "intake", "intake_commands", "matching", "notifications", "parked", "referral"]

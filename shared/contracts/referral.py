@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts.intake import REFERRERS
+from shared.contracts.intake_commands import REFERRERS
 from shared.contracts.model import Code, Command, Event, Identity, Language, Name, Value, Wish
 from shared.contracts.topics import REFERRALS
 

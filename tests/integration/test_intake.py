@@ -6,7 +6,7 @@ import asyncio
 import json
 from uuid import uuid4
 
-from shared.contracts.intake import CompletePreparation, RecordInterview
+from shared.contracts.intake_commands import CompletePreparation, RecordInterview
 from shared.contracts.matching import MatchAgreed
 from tests.servers.intake import EXAMPLE, Intake, browser, intake, referral
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from shared.contracts.intake import CompletePreparation, RecordInterview
+from shared.contracts.intake_commands import CompletePreparation, RecordInterview
 from shared.contracts.matching import MatchAgreed
 from shared.links import Signer
 from tests.servers.intake import EXAMPLE, NOW, Intake, as_, browser, intake, referral

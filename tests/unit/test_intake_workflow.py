@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from services.intake.documents import CaseFile, State
 from services.intake.workflow import WORKFLOW
 from shared.contracts.followup import PlacementEnded, PlacementStarted
-from shared.contracts.intake import (
+from shared.contracts.intake_commands import (
     AgreeGoals,
     CompletePreparation,
     PauseCase,
