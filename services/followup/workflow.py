@@ -78,6 +78,8 @@ def agree(state: State, message: Message, rules: Programmes, now: datetime) -> D
             "parties": merged(before.parties, body.parties),
         }
     )
+    case = case_of(state, message)
+    state = replace(state, case=case.model_copy(update={"parties": merged(case.parties, body.parties)}))
     if before.state == "withdrawn":
         return end(state, message, placement, "failed_match", "case_withdrawn", rules, now)
     return plan(state, message, placement, rules, now)
@@ -104,7 +106,6 @@ def plan(
 ) -> Decision[State]:
     """One half or both are there: wait for the other, for the day, or start."""
     case = case_of(state, message)
-    case = case.model_copy(update={"parties": merged(case.parties, placement.parties)})
     if placement.agreed is None:
         cleared = placement.model_copy(update={"state": "cleared"})
         return Decision(replace(state, placement=cleared, case=case))
