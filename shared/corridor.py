@@ -24,6 +24,7 @@ import structlog
 from pydantic import BaseModel
 
 from shared import metrics, parked, stored
+from shared.contracts.topics import REPLIES
 from shared.logs import where
 from shared.messages import (
     Append,
@@ -230,10 +231,8 @@ class Pass:
             if isinstance(answer, Ignored):
                 return Outcome("ignored", answer.reason)
             return self._apply(message, refs, state, answer)
-        except (Refused, Stale):
-            raise
         except Exception as error:
-            if message.kind == "command":
+            if message.kind == "command" or isinstance(error, Stale):
                 raise
             if isinstance(error, NotYet | UnknownRulesVersion):
                 return self._park(message, parked.NOT_YET)
@@ -262,6 +261,17 @@ class Pass:
     def _apply(
         self, message: Message, refs: Mapping[str, UUID], before: Any, decision: Decision[Any]
     ) -> Outcome:
+        written: list[tuple[str, str, str, str | None]] = [
+            (type(event).__name__, event.topic, event.key, event.model_dump_json(by_alias=True))
+            for event in decision.events
+        ]
+        written += [("Tombstone", one.topic, one.key, None) for one in decision.tombstones]
+        held = {str(row_id) for row_id in refs.values()}
+        for name, topic, key, _ in written:
+            # A reply is ordered by the publisher's reference, whose row is the referral's.
+            if key not in held and topic != REPLIES:
+                raise AssertionError(f"{name} is written without holding the row of its key")
+        # From here on nothing raises: a message that is parked has changed nothing.
         for name, id_ in refs.items():
             document = getattr(decision.state, name)
             if document is not getattr(before, name):
@@ -269,36 +279,9 @@ class Pass:
         about = next(iter(refs))
         main = self.rows[self.service.tables[about].name, refs[about]]
         version = main.version + main.dirty
-        held = {str(row_id) for row_id in refs.values()}
-        for ordinal, event in enumerate(decision.events):
-            name = type(event).__name__
-            if event.key not in held and event.key_field != "source_reference":
-                raise AssertionError(f"{name} is written without holding the row of its key")
-            self.outbox.append(
-                (
-                    uuid5(message.id, f"{name}/{ordinal}"),
-                    event.topic,
-                    event.key,
-                    name,
-                    event.model_dump_json(by_alias=True),
-                    message.id,
-                    version,
-                    self.now,
-                )
-            )
-        for ordinal, tombstone in enumerate(decision.tombstones):
-            self.outbox.append(
-                (
-                    uuid5(message.id, f"tombstone/{ordinal}"),
-                    tombstone.topic,
-                    tombstone.key,
-                    "Tombstone",
-                    None,
-                    message.id,
-                    version,
-                    self.now,
-                )
-            )
+        for ordinal, (name, topic, key, body) in enumerate(written):
+            id_ = uuid5(message.id, f"{name}/{ordinal}")
+            self.outbox.append((id_, topic, key, name, body, message.id, version, self.now))
         for timer in decision.timers:
             self.schedules[timer.id] = timer
         self.appends += decision.appends

@@ -6,8 +6,8 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,7 +19,8 @@ from demo.settings import Keys
 from shared.contracts.model import Event
 from shared.corridor import Pass, handle
 from shared.hosting import Host
-from shared.messages import Record
+from shared.messages import Decision, Message, Record
+from shared.programmes import Programmes
 from shared.timers import run_due
 from tests import proofs
 from tests.builders import (
@@ -282,3 +283,26 @@ async def test_messages_twice_late_and_in_another_order_across_topics_end_in_the
     # In another order across topics another message is the one that completes the join, so ids differ.
     assert await kept(shuffled) == await kept(straight)
     assert await told(shuffled) == await told(straight)
+
+
+async def test_a_message_whose_event_cannot_be_written_changes_nothing_of_its_state(
+    followup: Host, clock: Clock
+) -> None:
+    """Such a message is parked; a state that had changed all the same would be one that nobody decided."""
+    case, other = uuid4(), uuid4()
+
+    def faulty(state: Any, message: Message, rules: Programmes, now: datetime) -> Any:
+        decision = followup.service.decide(state, message, rules, now)
+        if isinstance(decision, Decision) and getattr(message.body, "case_id", None) == case:
+            return replace(decision, events=(cleared(other),))
+        return decision
+
+    service = replace(followup.service, decide=faulty)
+    messages = [
+        event(agreed(case, date(2026, 3, 2)), clock.now),
+        event(agreed(other, date(2026, 3, 2)), clock.now),
+    ]
+    outcomes = await handle(service, messages)
+    assert [outcome.kind for outcome in outcomes] == ["parked", "done"]
+    assert await followup.pool.fetchval("SELECT count(*) FROM placement WHERE case_id = $1", case) == 0
+    assert await followup.pool.fetchval("SELECT count(*) FROM placement WHERE case_id = $1", other) == 1

@@ -2,6 +2,7 @@
 
 A world is what a service holds of one case: a document per kind of aggregate. Worlds whose aggregates are in
 the same states count as alike, and of each kind only the first few are explored further, so that it ends.
+A row that a message adds in passing (`Append`) is taken into the world too, if it is one of the aggregates.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.messages import Decision, Ignored, Message, Refused
+from pydantic import BaseModel
+
+from shared.contracts.model import Command, Timer, derived_id
+from shared.messages import Actor, Append, Decision, Ignored, Message, Refused
 from shared.programmes import Programmes
 from shared.transitions import NONE, Lifecycle, Workflow
 
@@ -32,12 +36,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Samples:
-    """What `tests/unit/samples_<service>.py` holds as SERVICE."""
+    """What `tests/unit/samples_<service>.py` holds as SERVICE; `added` reads what comes by an `Append`."""
 
     workflow: Workflow
     state: type[Any]
     ids: Mapping[str, UUID]
     samples: tuple[Sample, ...]
+    added: Mapping[str, type[BaseModel]] = field(default_factory=dict)
 
 
 @dataclass
@@ -83,9 +88,18 @@ class Explored:
         return good
 
 
+def message(body: BaseModel, at: datetime, actor: Actor) -> Message:
+    """The message of this content, always under the same id; `actor` is who gives a command."""
+    id_, name = derived_id("message", type(body).__name__, body.model_dump_json()), type(body).__name__
+    if isinstance(body, Command):
+        return Message(id_, name, body, at, kind="command", actor=actor)
+    return Message(id_, name, body, at, kind="timer" if isinstance(body, Timer) else "event")
+
+
 def state_in(world: World, name: str) -> str:
+    """What has no states, such as a person, is there or is not."""
     document = world.get(name)
-    return NONE if document is None else str(document.state)
+    return NONE if document is None else str(getattr(document, "state", "there"))
 
 
 def explore(service: Samples, rules: Programmes) -> Explored:
@@ -98,7 +112,7 @@ def explore(service: Samples, rules: Programmes) -> Explored:
             explored.steps.append(step)
             if step.after is None or step.after == world:
                 continue
-            key = tuple(state_in(step.after, name) for name in sorted(service.ids))
+            key = tuple(state_in(step.after, one.aggregate) for one in service.workflow.lifecycles)
             if seen[key] < ALIKE_AT_MOST:
                 seen[key] += 1
                 to_do.append(step.after)
@@ -121,9 +135,19 @@ def _steps(service: Samples, rules: Programmes, world: World) -> Iterator[Step]:
             fault = None if again == result else AssertionError("decided otherwise the second time")
             after = None
             if isinstance(result, Decision):
-                after = world | {name: getattr(result.state, name) for name in sample.concerns}
+                after = _added(service, result.appends) | world
+                after |= {name: getattr(result.state, name) for name in sample.concerns}
                 keys = {str(id_) for id_ in ids.values()}
                 for event in result.events:
                     if event.key not in keys and event.key_field != "source_reference":
                         fault = AssertionError(f"{type(event).__name__} has no concerned row's key")
             yield Step(world, sample, result, fault, after)
+
+
+def _added(service: Samples, appends: tuple[Append, ...]) -> World:
+    """The aggregates among the rows that a message adds."""
+    return {
+        one.table: service.added[one.table].model_validate(one.row["doc"])
+        for one in appends
+        if one.table in service.added and one.row["id"] == service.ids[one.table]
+    }

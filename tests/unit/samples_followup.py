@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import uuid4
 
-from pydantic import BaseModel
-
 from services.followup.documents import NeverStarted, RemindCheckIn, StartPlacement, State
 from services.followup.workflow import WORKFLOW
 from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn
-from shared.contracts.model import Command, Timer, derived_id, match_id
-from shared.messages import Message, Tombstone
+from shared.contracts.model import derived_id, match_id
+from shared.messages import Tombstone
 from tests.builders import (
     LATER,
     STAFF,
@@ -24,7 +22,7 @@ from tests.builders import (
     texts,
     withdrawn,
 )
-from tests.unit.exploring import Sample, Samples
+from tests.unit.exploring import Sample, Samples, message
 
 CASE = derived_id("case", "sample")
 PLACEMENT = match_id(CASE, 1)
@@ -61,19 +59,12 @@ ABOUT_THE_PLACEMENT = (
 )
 
 
-def message(body: BaseModel) -> Message:
-    id_, name = derived_id("message", type(body).__name__, body.model_dump_json()), type(body).__name__
-    if isinstance(body, Command):
-        return Message(id_, name, body, NOW, kind="command", actor=STAFF)
-    return Message(id_, name, body, NOW, kind="timer" if isinstance(body, Timer) else "event")
-
-
 SERVICE = Samples(
     WORKFLOW,
     State,
     {"placement": PLACEMENT, "case": CASE},
     tuple(
-        Sample(message(body), now, concerns)
+        Sample(message(body, NOW, STAFF), now, concerns)
         for concerns, bodies in (
             (("case",), ABOUT_THE_CASE),
             (("placement", "case"), ABOUT_THE_PLACEMENT),
