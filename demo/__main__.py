@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from demo.embedded.postgres import FolderInUse
 from demo.outside import Visitor, Wrong
 from demo.play import Say, Walk, quietly
 from demo.samples import SAMPLES, Sample
@@ -109,22 +110,26 @@ async def show(stack: Stack) -> None:
         "-d '{\"days\": 31}'\n"
         "Ctrl-C ends it all."
     )
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
-    console.print("Stopping")
+    await asyncio.Event().wait()
 
 
 async def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / READY).unlink(missing_ok=True)
     port = int(os.environ.get("PORT") or (0 if os.environ.get("ONCE") else 8080))
+    me = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, me.cancel if me else sys.exit)
     try:
         async with running(FOLDER, port) as stack:
             await show(stack)
+    except asyncio.CancelledError:
+        console.print("Stopped; nothing is left running.")
     except Wrong as wrong:
         print(f"The path broke: {wrong}", file=sys.stderr)
+        return 1
+    except FolderInUse:
+        print("A demonstration is running in this folder already; end it first.", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"Cannot serve on port {port}: {error.strerror}. Choose another with PORT=.", file=sys.stderr)
