@@ -14,12 +14,14 @@ from shared.corridor import Table
 from shared.messages import Message, Tombstone
 from shared.postgres import Connection
 
+BY_PLACEMENT = frozenset(model for model in WORKFLOW.messages if "placement_id" in model.model_fields)
 TABLES = {"placement": Table("placement", Placement), "case": Table("case_track", CaseTrack)}
 
 
 async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
     """Rows by field of `State`, for each message. A placement never changes its case."""
-    asked = [m.body.placement_id for m in messages if hasattr(m.body, "placement_id")]
+    bodies: list[Any] = [message.body for message in messages if type(message.body) in BY_PLACEMENT]
+    asked = [body.placement_id for body in bodies]
     cases = await cases_of(connection, asked)
     return [_concerned(message, cases) for message in messages]
 
@@ -30,7 +32,7 @@ def _concerned(message: Message, cases: dict[UUID, UUID]) -> dict[str, UUID]:
         return {"case": UUID(body.key)}
     if WORKFLOW.of[type(body)].aggregate == "case":
         return {"case": body.case_id}
-    if hasattr(body, "placement_id"):
+    if type(body) in BY_PLACEMENT:
         placement = body.placement_id
         # Without a placement there is no case either; the command is answered with "not found".
         return {"placement": placement, "case": cases.get(placement, placement)}

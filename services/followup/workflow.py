@@ -79,7 +79,10 @@ def agree(state: State, message: Message, rules: Programmes, now: datetime) -> D
         }
     )
     case = case_of(state, message)
-    state = replace(state, case=case.model_copy(update={"parties": merged(case.parties, body.parties)}))
+    parties = merged(case.parties, body.parties)
+    if parties != case.parties:
+        case = case.model_copy(update={"parties": parties})
+    state = replace(state, case=case)
     if before.state == "withdrawn":
         return end(state, message, placement, "failed_match", "case_withdrawn", rules, now)
     return plan(state, message, placement, rules, now)
