@@ -8,7 +8,7 @@ A row that a message adds in passing (`Append`) is taken into the world too, if 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,13 +36,18 @@ class Sample:
 
 @dataclass(frozen=True)
 class Samples:
-    """What `tests/unit/samples_<service>.py` holds as SERVICE; `added` reads what comes by an `Append`."""
+    """What `tests/unit/samples_<service>.py` holds as SERVICE.
+
+    `added` reads what comes by an `Append`; `apart` tells worlds of the same states apart, where it takes
+    several messages in one state until it can be left.
+    """
 
     workflow: Workflow
     state: type[Any]
     ids: Mapping[str, UUID]
     samples: tuple[Sample, ...]
     added: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    apart: Callable[[World], Hashable] = lambda world: None
 
 
 @dataclass
@@ -104,17 +109,18 @@ def state_in(world: World, name: str) -> str:
 
 def explore(service: Samples, rules: Programmes) -> Explored:
     explored = Explored()
-    seen: dict[tuple[str, ...], int] = defaultdict(int)
+    seen: dict[Hashable, list[World]] = defaultdict(list)
     to_do: deque[World] = deque([{}])
     while to_do:
         world = to_do.popleft()
         for step in _steps(service, rules, world):
             explored.steps.append(step)
-            if step.after is None or step.after == world:
+            if step.after is None:
                 continue
-            key = tuple(state_in(step.after, one.aggregate) for one in service.workflow.lifecycles)
-            if seen[key] < ALIKE_AT_MOST:
-                seen[key] += 1
+            states = [state_in(step.after, one.aggregate) for one in service.workflow.lifecycles]
+            alike = seen[(*states, service.apart(step.after))]
+            if len(alike) < ALIKE_AT_MOST and step.after not in alike:
+                alike.append(step.after)
                 to_do.append(step.after)
     return explored
 

@@ -1,0 +1,134 @@
+"""Intake's messages about one case, and about one person who is a host's contact and a mentor too.
+
+What is sealed is sealed alike each time here, so that a decision can be compared with its repetition.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel
+
+from services.intake.documents import State
+from services.intake.sealing import Secrets
+from services.intake.workflow import workflow
+from shared.contracts.followup import PlacementEnded, PlacementStarted
+from shared.contracts.intake import Profile
+from shared.contracts.intake_commands import (
+    AgreeGoals,
+    AssignCase,
+    CompletePreparation,
+    ContactDetails,
+    GoalInWords,
+    OfferPlace,
+    OrderCertificate,
+    PauseCase,
+    RecordCertificateShown,
+    RecordConsent,
+    RecordInterview,
+    RegisterHost,
+    RegisterMentor,
+    ResumeCase,
+    WithdrawCase,
+    WithdrawPlace,
+)
+from shared.contracts.model import derived_id, match_id
+from shared.contracts.referral import RegisterReferral
+from tests.builders import PROGRAMME, STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
+from tests.servers.intake import referral
+from tests.unit.exploring import Sample, Samples, World, message
+
+NAMES = ("referral", "person_key", "person", "guardian", "case", "host", "place")
+IDS = {name: derived_id("sample", name) for name in NAMES}
+IDS["mentor"] = PERSON = IDS["person"]
+CASE, HOST, PLACE = IDS["case"], IDS["host"], IDS["place"]
+NOW = Clock().now
+YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
+
+SECRETS = Secrets(
+    seal=lambda text: f"sealed {text}",
+    open=lambda sealed: sealed.removeprefix("sealed "),
+    digest=lambda text: sha256(text.encode()).hexdigest(),
+)
+
+
+def refers(**changes: Any) -> RegisterReferral:
+    document = referral(candidate__target_group=None, **changes)
+    return RegisterReferral.model_construct(referral=document, version=None)
+
+
+REFERRALS = (refers(), refers(programme="nonsense"), refers(groups=[]))
+STEPS = ("expectations_aligned", "purpose_stated", "host_prepared", "interview", "nonsense")
+PLACEMENTS = [
+    frame(CASE, round_, "candidate", "host") | {"placement_id": match_id(CASE, round_)} for round_ in (1, 2)
+]
+OF_THE_CASE = (
+    AssignCase(case_id=CASE, caseworker=derived_id("sample", "caseworker")),
+    RecordInterview(case_id=CASE),
+    RecordInterview(case_id=CASE, profile=Profile(times=("mon-morning",)), presentation="Glad for heste"),
+    RecordInterview(case_id=CASE, held_on=TOMORROW),
+    *(CompletePreparation(case_id=CASE, step=step) for step in STEPS),
+    AgreeGoals(case_id=CASE, goals=(GoalInWords(title="Møde hver dag", sub_goals=("Finde bussen",)),)),
+    RecordConsent(case_id=CASE, kind="share_profile"),
+    RecordConsent(case_id=CASE, kind="share_profile", given=False),
+    OrderCertificate(case_id=CASE, kind="child_certificate"),
+    RecordCertificateShown(case_id=CASE, kind="child_certificate"),
+    RecordCertificateShown(case_id=CASE, kind="child_certificate", valid_until=YESTERDAY),
+    PauseCase(case_id=CASE, reason="illness"),
+    PauseCase(case_id=CASE, reason="nonsense"),
+    ResumeCase(case_id=CASE),
+    WithdrawCase(case_id=CASE),
+    proposed(CASE),
+    agreed(CASE),
+    agreed(CASE, round_=2),
+    cancelled(CASE),
+    *(PlacementStarted(**placement, place_id=PLACE, started_on=TODAY) for placement in PLACEMENTS),
+    *(
+        PlacementEnded(**placement, how=how, next_step=next_step)
+        for placement in PLACEMENTS
+        for how, next_step in (
+            ("completed", None),
+            ("completed", "new_placement"),
+            ("early", None),
+            ("failed_match", None),
+        )
+    ),
+)
+BY_EMAIL = ContactDetails(name="Vera Vært", email="vera@example.org")
+OF_THE_HOST = (
+    RegisterHost(host_id=HOST, unit=UNIT, kind="association", name="Idrætsklubben", contact_person=BY_EMAIL),
+    RegisterHost(host_id=HOST, unit="nowhere", kind="association", name="Klubben", contact_person=BY_EMAIL),
+)
+OF_THE_MENTOR = (
+    RegisterMentor(mentor_id=PERSON, unit=UNIT, contact=BY_EMAIL),
+    RegisterMentor(mentor_id=PERSON, unit=UNIT, contact=BY_EMAIL, field="nonsense"),
+)
+BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
+    (("referral", "case", "person_key", "person"), REFERRALS),
+    (("case",), OF_THE_CASE),
+    (("host", "person"), OF_THE_HOST),
+    (("mentor", "person"), OF_THE_MENTOR),
+    (("place", "host"), (OfferPlace(place_id=PLACE, host_id=HOST, programmes=(PROGRAMME,)),)),
+    (("place", "mentor"), (OfferPlace(place_id=PLACE, mentor_id=PERSON, programmes=(PROGRAMME,)),)),
+    (("place",), (WithdrawPlace(place_id=PLACE), WithdrawPlace(place_id=PLACE, reason="nonsense"))),
+)
+
+
+def apart(world: World) -> tuple[frozenset[str], str | None]:
+    """The steps that are done, as only all of them make a case ready; and where a resting one goes on."""
+    case = world.get("case")
+    if case is None:
+        return frozenset(), None
+    done = frozenset(one.step for one in case.done) if case.state == "preparing" else frozenset()
+    return done, case.paused_from
+
+
+SERVICE = Samples(
+    workflow(SECRETS),
+    State,
+    IDS,
+    tuple(Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, bodies in BODIES for body in bodies),
+    apart=apart,
+)

@@ -1,0 +1,159 @@
+"""Matching's messages about one case, one place and the one proposal between them.
+
+A case's events concern its proposal and its place as well, as they do once a proposal is out.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from pydantic import BaseModel
+
+from services.matching.documents import (
+    LapseProposal,
+    LookAgain,
+    NoPairFound,
+    PairFound,
+    RemindAnswer,
+    State,
+)
+from services.matching.workflow import WORKFLOW
+from shared.contracts.followup import PlacementEnded, PlacementStarted
+from shared.contracts.intake import (
+    CaseClosed,
+    CasePaused,
+    CaseReady,
+    CaseResumed,
+    CaseWithdrawn,
+    PlaceOffered,
+    PlaceWithdrawn,
+    Profile,
+)
+from shared.contracts.matching import (
+    AgreeMatch,
+    AnswerProposal,
+    CancelMatch,
+    ProposePairs,
+    WhyNot,
+    WithdrawProposal,
+)
+from shared.contracts.model import derived_id, match_id
+from shared.messages import Actor
+from tests.builders import PROGRAMME, STAFF, TODAY, UNIT, Clock, frame, party
+from tests.unit.exploring import Sample, Samples, World, message
+
+CASE, PLACE, PROPOSAL = (derived_id("sample", name) for name in ("case", "place", "proposal"))
+MATCH = match_id(CASE, 1)
+NOW = Clock().now
+CANDIDATE, HOST = party(CASE, "candidate"), party(CASE, "host")
+BY_LINK = Actor("link", "party", CANDIDATE.person_id, scope="answer", question=PROPOSAL)
+
+
+def ready(round_: int, **profile: object) -> CaseReady:
+    return CaseReady(
+        **frame(CASE, round_, "candidate"),
+        person_id=CANDIDATE.person_id,
+        waiting_since=TODAY,
+        profile=Profile.model_validate(profile),
+    )
+
+
+def pair(case_revision: int) -> PairFound:
+    return PairFound(
+        proposal_id=PROPOSAL,
+        case_id=CASE,
+        place_id=PLACE,
+        case_revision=case_revision,
+        place_revision=1,
+        points=1,
+    )
+
+
+def offered(**more: object) -> PlaceOffered:
+    fields = {"place_id": PLACE, "unit": UNIT, "kind": "association", "programmes": (PROGRAMME,)}
+    return PlaceOffered.model_validate(fields | {"capacity": 1, "parties": (HOST,)} | more)
+
+
+def agreement(ends_on: date | None) -> AgreeMatch:
+    return AgreeMatch(
+        proposal_id=PROPOSAL, starts_on=TODAY, ends_on=ends_on, hours_per_week=5, times=("tue-evening",)
+    )
+
+
+FIRST, SECOND = frame(CASE, 1, "candidate", "host"), frame(CASE, 2, "candidate", "host")
+PLACEMENT = FIRST | {"placement_id": MATCH}
+
+OF_THE_CASE = (
+    ready(1),
+    ready(1, excluded_hosts=[PLACE]),
+    ready(2),
+    CasePaused(**FIRST, reason="illness"),
+    CaseResumed(**FIRST),
+    CaseWithdrawn(**FIRST, reason="own_wish"),
+    CaseWithdrawn(**SECOND, reason="own_wish"),
+    CaseClosed(**FIRST, reason="ended"),
+)
+OF_THE_PLACE = (
+    offered(),
+    offered(capacity=2, programmes=("skolepraksis",)),
+    PlaceWithdrawn(place_id=PLACE, unit=UNIT),
+)
+OF_THE_PROPOSAL = (
+    *(pair(case_revision) for case_revision in (1, 2, 3)),
+    *(
+        AnswerProposal(proposal_id=PROPOSAL, by=who.person_id, answer=answer, heard_by="phone")
+        for who in (CANDIDATE, HOST)
+        for answer in ("yes", "no")
+    ),
+    AnswerProposal(proposal_id=PROPOSAL, by=HOST.person_id, answer="yes"),
+    RemindAnswer(proposal_id=PROPOSAL),
+    LapseProposal(proposal_id=PROPOSAL),
+    LookAgain(proposal_id=PROPOSAL),
+    WithdrawProposal(proposal_id=PROPOSAL),
+    agreement(TODAY + timedelta(weeks=8)),
+    agreement(None),
+    CancelMatch(match_id=MATCH, reason="host_withdrew"),
+    PlacementStarted(**PLACEMENT, place_id=PLACE, started_on=TODAY),
+    PlacementEnded(**PLACEMENT, how="completed"),
+    PlacementEnded(**PLACEMENT, how="failed_match", reason="own_wish"),
+)
+OF_THE_SOLVED_POOL = (
+    NoPairFound(case_id=CASE, case_revision=1, reasons=(WhyNot(code="distance", places=1),)),
+)
+OF_THE_POOL = (
+    ProposePairs(programme=PROGRAMME, unit=UNIT),
+    ProposePairs(programme="nonsense", unit=UNIT),
+)
+
+BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
+    (("case", "proposal", "place"), OF_THE_CASE),
+    (("place",), OF_THE_PLACE),
+    (("proposal", "case", "place"), OF_THE_PROPOSAL),
+    (("case",), OF_THE_SOLVED_POOL),
+    (("pool",), OF_THE_POOL),
+)
+ANSWER_BY_LINK = AnswerProposal(proposal_id=PROPOSAL, by=CANDIDATE.person_id, answer="yes")
+
+
+def answers(world: World) -> tuple[int, bool]:
+    """How many have answered, as all of them must before a match; and whether the case rests meanwhile."""
+    proposal, case = world.get("proposal"), world.get("case")
+    answered = sum(one.answer is not None for one in proposal.asked) if proposal else 0
+    return answered, case is not None and case.paused
+
+
+SERVICE = Samples(
+    WORKFLOW,
+    State,
+    {
+        "case": CASE,
+        "place": PLACE,
+        "proposal": PROPOSAL,
+        "pool": derived_id("pool", UNIT, PROGRAMME),
+    },
+    (
+        *(Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, bodies in BODIES for body in bodies),
+        Sample(message(ANSWER_BY_LINK, NOW, BY_LINK), NOW, ("proposal", "case", "place")),
+    ),
+    apart=answers,
+)
