@@ -39,6 +39,7 @@ from services.matching.solver.edges import Asking, pool_of, why_not
 from services.matching.solver.optimum import solve
 from shared.contracts.model import derived_id
 from shared.corridor import Service, handle
+from shared.logs import where
 from shared.messages import Message
 from shared.postgres import lock_number
 
@@ -76,12 +77,23 @@ async def loop(service: Service, dsn: str) -> None:
 
 
 async def run_due(service: Service, connection: asyncpg.Connection) -> int:
-    """Solve each pool that is due now and that nobody else is solving; gives how many were."""
-    solved = 0
+    """Solve each pool that is due now and that nobody else is solving; gives how many were.
+
+    A pool that cannot be solved keeps its rows and holds no other up: its error is raised at the end.
+    """
+    solved, failed = 0, None
     for pool in await due(service, service.clock()):
         async with _alone(connection, pool) as mine:
-            if mine:
-                solved += await solve_pool(service, pool)
+            if not mine:
+                continue
+            (result,) = await asyncio.gather(solve_pool(service, pool), return_exceptions=True)
+            if isinstance(result, BaseException):
+                log.error("pool_not_solved", unit=pool.unit, programme=pool.programme, **where(result))
+                failed = failed or result
+            else:
+                solved += result
+    if failed is not None:
+        raise failed
     return solved
 
 

@@ -90,12 +90,11 @@ def propose(state: State, message: Message, rules: Programmes, now: datetime) ->
     """The solver's pair becomes a proposal if both are as it read them; else its pool is put up again."""
     found: PairFound = message.body  # type: ignore[assignment]
     case, place = state.case, state.place
-    if case is None or case.state != "waiting":
-        return Ignored("no_longer_waiting")
-    if case.revision != found.case_revision:
-        # Whatever changed the case has put its pool up itself.
-        return Ignored("case_has_changed")
-    if place is None or place.revision != found.place_revision or place.free < 1:
+    if case is None:
+        return Ignored("unknown_case")
+    case_changed = case.state != "waiting" or case.revision != found.case_revision
+    if case_changed or place is None or place.revision != found.place_revision or place.free < 1:
+        # The opening that this pair does not take is for whoever else waits.
         again = pool_changes(case.unit, (case.programme,), "pair_dropped", rules, now)
         return Decision(state, appends=again)
     own = rules.version(case.programme, case.unit, case.rules_version)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+from uuid import uuid4
 
+import asyncpg
 import pytest
 
+from services.matching import loop
+from services.matching.documents import PairFound
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import (
     CaseClosed,
@@ -18,6 +22,7 @@ from shared.contracts.intake import (
     PlaceWithdrawn,
 )
 from shared.contracts.matching import CancelMatch, WithdrawProposal
+from shared.programmes import ProgrammeNotInUnit
 from tests.integration.matching_service import (
     UNIT,
     Matching,
@@ -150,3 +155,41 @@ async def test_what_staff_take_back_is_not_proposed_again_by_itself(matching: Ma
     await matching.done(WithdrawProposal(proposal_id=proposal.id))
     await matching.settle()
     assert (await matching.types()).count("MatchProposed") == 1
+
+
+async def test_an_opening_whose_candidate_paused_meanwhile_goes_to_the_next(matching: Matching) -> None:
+    """The first pauses between the solving and its pair: nothing but the dropped pair puts the pool up."""
+    first, second = await matching.case(), await matching.case()
+    place = await matching.place(capacity=1)
+    pair = PairFound(
+        proposal_id=uuid4(),
+        case_id=first.case_id,
+        place_id=place.place_id,
+        case_revision=1,
+        place_revision=1,
+        points=1,
+    )
+    await matching.take(case_event(CasePaused, first, reason="illness"))
+    await matching.service.pool.execute("DELETE FROM pool_change")
+    await matching.take(pair)
+    await matching.settle()
+    assert (await matching.out()).case_id == second.case_id
+
+
+async def test_a_pool_that_cannot_be_solved_holds_no_other_up(matching: Matching) -> None:
+    """Its unit has the programme no longer; its rows stay, and are the oldest."""
+    await matching.service.pool.execute(
+        "INSERT INTO pool_change (unit, programme, reason, due_at) VALUES ($1, 'mentorskab', 'asked', $2)",
+        UNIT,
+        matching.clock() - timedelta(days=1),
+    )
+    await matching.case()
+    await matching.place()
+    connection = await asyncpg.connect(matching.dsn)
+    try:
+        with pytest.raises(ProgrammeNotInUnit):
+            await loop.run_due(matching.service, connection)
+    finally:
+        await connection.close()
+    assert await matching.types() == ["MatchProposed"]
+    assert not await loop.idle(matching.service)
