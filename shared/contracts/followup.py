@@ -102,11 +102,11 @@ class RecordCheckIn(Command):
 
 
 class EndPlacement(Command):
-    """The placement ends: completed, or early with a reason."""
+    """The placement ends: completed, early with a reason, or by the procedure for a failed match."""
 
     service: ClassVar[str] = "followup"
     placement_id: UUID
-    how: Literal["completed", "early"] = "completed"
+    how: Literal["completed", "early", "failed_match"] = "completed"
     reason: Code | None = None
     next_step: Code | None = None
     outcome: Code | None = None

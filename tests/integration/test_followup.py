@@ -75,6 +75,26 @@ async def test_a_match_whose_start_is_never_cleared_fails_by_itself(followup: Ho
     assert await written(followup) == ["PlacementEnded"]
 
 
+async def test_a_running_placement_may_end_by_the_procedure_for_a_failed_match(
+    followup: Host, clock: Clock
+) -> None:
+    """Matching frees its place and intake begins the next round, as after one that never began."""
+    case = uuid4()
+    await handle(
+        followup.service, [event(agreed(case, date(2026, 3, 2)), clock.now), event(cleared(case), clock.now)]
+    )
+    await send(
+        followup.service,
+        EndPlacement(placement_id=match_id(case, 1), how="failed_match", reason="wrong_tasks"),
+        STAFF,
+    )
+    row = await followup.pool.fetchrow(
+        "SELECT type, body::jsonb ->> 'how' AS how, body::jsonb ->> 'place_id' AS place "
+        "FROM outbox ORDER BY position DESC LIMIT 1"
+    )
+    assert (row["type"], row["how"]) == ("PlacementEnded", "failed_match") and row["place"]
+
+
 async def test_a_command_of_another_unit_or_on_nothing_is_refused_and_leaves_no_trace(
     followup: Host, clock: Clock
 ) -> None:
