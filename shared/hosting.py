@@ -21,8 +21,10 @@ import asyncpg
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shared import commands, logs, maintenance, parked_pages, timers
@@ -37,7 +39,7 @@ from shared.outbox import Kafka, relay
 from shared.pages import Pages, security_headers
 from shared.parked import Sealer
 from shared.postgres import CORRIDOR_MIGRATIONS, TRANSIENT, Connection, connect_pool, migrate
-from shared.problems import Problem
+from shared.problems import Problem, of_faults
 from shared.programmes import Programmes, load
 from shared.settings import Settings
 from shared.transitions import Workflow
@@ -267,6 +269,12 @@ def _problems(running: Host) -> None:
     def problem_of(error: Exception) -> Problem:
         if isinstance(error, Problem):
             return error
+        if isinstance(error, RequestValidationError):
+            # A fault's path begins with where it was: the query, the path or the body.
+            faults = ({**fault, "loc": fault["loc"][1:]} for fault in error.errors())
+            return Problem(422, "does_not_fit", errors=of_faults(faults))
+        if isinstance(error, HTTPException):
+            return Problem(error.status_code, "not_found" if error.status_code == 404 else "not_this_way")
         if isinstance(error, NotSignedIn):
             return Problem(401, "not_signed_in")
         if isinstance(error, LinkExpired):
@@ -279,12 +287,15 @@ def _problems(running: Host) -> None:
     async def handler(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         if "/api/" in request.url.path or "text/html" not in request.headers.get("accept", ""):
-            return problem.response()
+            response = problem.response()
+            response.headers.update(getattr(error, "headers", None) or {})
+            return response
         if problem.status == 401 and problem.code == "not_signed_in" and request.method == "GET":
             return RedirectResponse(f"/intake/sign-in?return_to={request.url.path}", 303)
         return problem_page(running, request, problem)
 
-    for kind in (Problem, NotSignedIn, NotAllowed, LinkExpired, *TRANSIENT):
+    own = (Problem, NotSignedIn, NotAllowed, LinkExpired)
+    for kind in (*own, RequestValidationError, HTTPException, *TRANSIENT):
         running.app.add_exception_handler(kind, handler)
 
 

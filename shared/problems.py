@@ -16,6 +16,7 @@ TITLES = {
     401: "Sign in first",
     403: "Not allowed",
     404: "Not found",
+    405: "Not this way",
     409: "Refused",
     413: "Too large",
     415: "Neither JSON nor a form",
@@ -74,6 +75,11 @@ def _plain(value: Any) -> Any:
 
 
 def of_validation(error: ValidationError) -> list[tuple[str, str, str]]:
+    """A document's faults by code and path."""
+    return of_faults(error.errors(include_input=False, include_url=False, include_context=False))
+
+
+def of_faults(faults: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     """Pydantic's faults by code and path, without the input that caused them.
 
     A field that is not known stands in its path under the name that was typed, which may be anything; and
@@ -85,5 +91,5 @@ def of_validation(error: ValidationError) -> list[tuple[str, str, str]]:
             ".".join(part if NAME.fullmatch(part) else "?" for part in map(str, fault["loc"])),
             fault["msg"].partition(", invalid")[0],
         )
-        for fault in error.errors(include_input=False, include_url=False, include_context=False)
+        for fault in faults
     ]

@@ -287,3 +287,26 @@ def metric(name: str) -> float:
 
 def test_the_words_are_the_same_in_all_languages() -> None:
     assert faults_in_words(Path(services.matching.__file__).parent / "words") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "field"),
+    [
+        ("GET", "/matching/api/proposals?case_id=Hemmelig", 422, "does_not_fit", "case_id"),
+        ("GET", "/matching/api/proposals?limit=0", 422, "does_not_fit", "limit"),
+        ("GET", "/matching/api/cases/Hemmelig/why", 422, "does_not_fit", "case_id"),
+        ("GET", "/matching/api/pool", 422, "does_not_fit", "programme"),
+        ("GET", "/matching/api/no-such-list", 404, "not_found", ""),
+        ("DELETE", "/matching/api/proposals", 405, "not_this_way", ""),
+    ],
+)
+async def test_a_request_that_fits_no_route_is_a_problem_that_repeats_nothing(
+    matching: Matching, method: str, path: str, status: int, code: str, field: str
+) -> None:
+    async with matching.client(headers=matching.staff()) as client:
+        answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    body = answer.json()
+    assert (body["code"], body["errors"][0]["field"]) == (code, field)
+    assert "Hemmelig" not in answer.text
+    assert ("allow" in answer.headers) == (status == 405)
