@@ -15,10 +15,12 @@ from html import unescape
 from typing import Any
 
 from demo.outside import Outside, Wrong
-from demo.samples import Sample, candidate_email, host_email, referral
+from demo.samples import Sample, candidate_email, contact_name, host_email, host_name, referral
 
 Say = Callable[[str], None]
 PATIENCE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 0.5
 STAFF = "coordinator"
 
 
@@ -27,16 +29,21 @@ def quietly(text: str) -> None:
 
 
 async def until(look: Callable[[], Awaitable[Any]], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
-    """Look until there is something, and give it. Raises `Wrong` with what was waited for."""
+    """Look until there is something, and give it. Raises `Wrong` with what was waited for.
+
+    The longer it takes, the seldomer it is looked: where many wait at once, their looks would be most of the
+    work.
+    """
     loop = asyncio.get_running_loop()
-    ends_at = loop.time() + seconds
+    ends_at, pause = loop.time() + seconds, FIRST_PAUSE_SECONDS
     while True:
         found = await look()
         if found:
             return found
         if loop.time() > ends_at:
             raise Wrong(f"waited {seconds:.0f} s for {what}")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
 @dataclass
@@ -85,7 +92,7 @@ class Walk:
     async def offer_place(self, capacity: int = 1) -> str:
         """A host (or a volunteer) is registered and offers a place."""
         sample, number = self.sample, self.number
-        name = sample.host_names[number % len(sample.host_names)]
+        name = host_name(sample, number)
         contact = {"email": host_email(sample, number), "phone": "+4570203040", "language": sample.language}
         command = self.outside.command
         if sample.by_volunteer:
@@ -106,7 +113,7 @@ class Walk:
                 unit=sample.unit,
                 kind=sample.host_kind,
                 name=name,
-                contact_person={"name": f"Vera Vært-{number}", **contact},
+                contact_person={"name": contact_name(sample, number), **contact},
                 postcode=sample.postcode,
             )
             owner = {"host_id": registered["id"]}

@@ -1,14 +1,38 @@
-"""Invented people and places in the sample units: one story per programme, told as data."""
+"""Invented people and places in the sample units: one story per programme, told as data.
+
+Names are put together from common ones by the case's number, so that each case is somebody else and always
+the same; any likeness is chance. All addresses end at example.org.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+FAMILY_NAMES = (
+    *("Holm", "Lund", "Kjær", "Dahl", "Bech", "Friis", "Toft", "Berg", "Vang", "Krogh", "Skov", "Brandt"),
+    *("Winther", "Nygaard", "Juhl", "Møller", "Bruun"),
+)
+MIDDLE_NAMES = (
+    *("", "Ravn", "Hald", "Moe", "Birk", "Lind", "Storm", "Aagaard", "Falk", "Riis", "Bay", "Munk", "Høyer"),
+    *("Thorup", "Bang", "Bjerre", "Steen", "Haug", "Elm", "Ørsted", "Kold", "Voss", "Engel", "Lange", "Ry"),
+    *("Solberg", "Eng", "Hede", "Vester", "Sand", "Rosen"),
+)
+CONTACT_NAMES = (
+    *("Mette", "Henrik", "Susanne", "Torben", "Kirsten", "Anders", "Lone", "Per", "Marianne", "Ole", "Tina"),
+    *("Jesper", "Birgit"),
+)
+
+
+def family_name(number: int) -> str:
+    """Somebody else's for every number up to some five hundred."""
+    middle = MIDDLE_NAMES[number // len(FAMILY_NAMES) % len(MIDDLE_NAMES)]
+    return f"{middle} {FAMILY_NAMES[number % len(FAMILY_NAMES)]}".strip()
+
 
 @dataclass(frozen=True)
 class Sample:
-    """One programme's story. `{n}` in texts is the number of the case, so that each is somebody else."""
+    """One programme's story."""
 
     programme: str
     unit: str
@@ -55,7 +79,7 @@ SAMPLES = {
             target_group="sick_listed",
             situation="unemployed",
             wishes=({"plan": "A", "industries": ["sports"]}, {"plan": "B", "industries": ["culture"]}),
-            host_names=("Taastrup Idrætsklub", "Hedehusene Kulturforening"),
+            host_names=("Taastrup Idrætsklub", "Hedehusene Kulturforening", "Vestegnens Roklub"),
             host_kind="association",
             industries=("sports", "culture"),
             tasks=("shadowing", "practical", "events"),
@@ -75,7 +99,7 @@ SAMPLES = {
             target_group="refugee",
             situation="unemployed",
             wishes=({"plan": "A", "industries": ["kitchen"]}, {"plan": "B", "industries": ["cleaning"]}),
-            host_names=("Kantinen ved Åen", "Lagerhuset"),
+            host_names=("Kantinen ved Åen", "Lagerhuset", "Køkkenet på Torvet"),
             host_kind="company",
             industries=("kitchen", "cleaning"),
             tasks=("cooking_serving",),
@@ -96,7 +120,7 @@ SAMPLES = {
             target_group="cash_benefit",
             situation="unemployed",
             wishes=({"plan": "A", "industries": ["gardening"]}, {"plan": "B", "industries": ["retail"]}),
-            host_names=("Planteskolen Solbakken",),
+            host_names=("Planteskolen Solbakken", "Gartneriet Engvang", "Butikken på Hjørnet"),
             host_kind="company",
             industries=("gardening", "retail"),
             tasks=("outdoor",),
@@ -116,7 +140,7 @@ SAMPLES = {
             target_group=None,
             situation="in_education",
             wishes=({"plan": "A", "industries": ["care"], "education": "skilled"},),
-            host_names=("Karen Mentorsen", "Lars Frivillig"),
+            host_names=(),
             host_kind="volunteer",
             industries=("care",),
             tasks=(),
@@ -143,7 +167,7 @@ SAMPLES = {
             target_group="introduction_programme",
             situation="unemployed",
             wishes=({"plan": "A", "industries": ["school"]},),
-            host_names=("Solheim skole", "Åsen SFO"),
+            host_names=("Solheim skole", "Åsen SFO", "Furulia skole"),
             host_kind="school",
             industries=("school",),
             tasks=("children",),
@@ -168,7 +192,7 @@ def referral(sample: Sample, number: int, reference: str, referred_on: str) -> d
         "referred_on": referred_on,
         "candidate": {
             "given_name": given,
-            "family_name": f"Eksempel-{number}",
+            "family_name": family_name(number + 3 * list(SAMPLES).index(sample.programme)),
             "birth_date": sample.birth_date,
             "gender": "x",
             "email": candidate_email(sample, number),
@@ -193,3 +217,16 @@ def candidate_email(sample: Sample, number: int) -> str:
 
 def host_email(sample: Sample, number: int) -> str:
     return f"vaert-{sample.programme}-{number}@example.org"
+
+
+def contact_name(sample: Sample, number: int) -> str:
+    """Who is met at the host of case `number`: its contact person, or the volunteer."""
+    offset = 3 * list(SAMPLES).index(sample.programme)
+    return f"{CONTACT_NAMES[(number + offset) % len(CONTACT_NAMES)]} {family_name(number + offset + 5)}"
+
+
+def host_name(sample: Sample, number: int) -> str:
+    """The host's name; a volunteer's is their own."""
+    if sample.by_volunteer:
+        return contact_name(sample, number)
+    return sample.host_names[number % len(sample.host_names)]

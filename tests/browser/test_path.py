@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from demo.outside import Visitor
 from demo.play import Walk, until
-from demo.samples import SAMPLES, host_email
+from demo.samples import SAMPLES, contact_name, host_email
 from demo.stack import Stack
 from tests.e2e.conftest import stack, visitor
 
@@ -168,7 +168,7 @@ async def test_a_caseworker_a_host_and_a_candidate_walk_the_whole_path(
     mine = await visitor.link(CANDIDATE, "/followup/mine/")
     assert mine is not None
     await phone.goto(mine)
-    await expect(phone.get_by_text("Vera Vært-900")).to_be_visible()
+    await expect(phone.get_by_text(contact_name(host.sample, 900))).to_be_visible()
     await look(phone, "mine")
 
     await visitor.days_pass(31)
