@@ -25,6 +25,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.contracts.model import STAFF
 from shared.language import LANGUAGES, Formats, Words, choose_language, read_words
 from shared.programmes import Programmes, Unit
 
@@ -33,14 +34,14 @@ STATIC = SHARED / "static"
 LANGUAGE_COOKIE = "makker_language"
 ONE_YEAR_SECONDS = 365 * 24 * 3600
 
-# Where the staff's menu leads; the words are `nav.<key>`.
-NAVIGATION = (
-    ("today", "/"),
-    ("cases", "/intake/cases"),
-    ("hosts", "/intake/hosts"),
-    ("matching", "/matching/proposals"),
-    ("check_ins", "/followup/check-ins"),
-    ("parked", "/intake/parked"),
+# Where the staff's menu leads, and for whom, where a page is not for all; the words are `nav.<key>`.
+NAVIGATION: tuple[tuple[str, str, frozenset[str] | None], ...] = (
+    ("today", "/", None),
+    ("cases", "/intake/cases", STAFF),
+    ("hosts", "/intake/hosts", STAFF),
+    ("matching", "/matching/proposals", None),
+    ("check_ins", "/followup/check-ins", None),
+    ("parked", "/intake/parked", frozenset({"operator"})),
 )
 
 SECURITY_HEADERS = {
@@ -112,7 +113,7 @@ class Pages:
                 actor_units=self._names_of_units(actor),
                 path=request.url.path,
                 is_part=is_part,
-                navigation=_navigation(request.url.path),
+                navigation=_navigation(request.url.path, actor.roles if actor else frozenset()),
                 languages=[
                     (code, str(request.url.include_query_params(lang=code).query)) for code in LANGUAGES
                 ],
@@ -211,10 +212,14 @@ class Pages:
         return [self._units[code].name if code in self._units else code for code in sorted(actor.units)]
 
 
-def _navigation(path: str) -> list[tuple[str, str, bool]]:
-    """Key, address and whether we are there: at the longest address that the path begins with."""
-    here = max((href for _, href in NAVIGATION if _leads_to(href, path)), key=len, default=None)
-    return [(key, href, href == here) for key, href in NAVIGATION]
+def _navigation(path: str, roles: frozenset[str]) -> list[tuple[str, str, bool]]:
+    """Key, address and whether we are there: at the longest address that the path begins with.
+
+    What somebody may not open does not stand in their menu.
+    """
+    open_to = [(key, href) for key, href, only in NAVIGATION if only is None or only & roles]
+    here = max((href for _, href in open_to if _leads_to(href, path)), key=len, default=None)
+    return [(key, href, href == here) for key, href in open_to]
 
 
 def _leads_to(href: str, path: str) -> bool:

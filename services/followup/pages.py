@@ -37,7 +37,10 @@ def mount(host: Host) -> None:
         if check_in is None:
             raise AssertionError("only placements with an open check-in are listed")
         zone, day = programmes.unit(placement.unit).time_zone, today(placement)
-        urgency = "overdue" if check_in.due_on < day else "today" if check_in.due_on == day else "soon"
+        days = (check_in.due_on - day).days
+        urgency = (
+            "overdue" if days < 0 else "today" if days == 0 else "soon" if days <= SOON_DAYS else "later"
+        )
         words = pages.words(pages.language(request, actor, unit=placement.unit))
         return {
             "text": words("check_ins.item", number=check_in.number),
@@ -131,9 +134,13 @@ def mount(host: Host) -> None:
             raise Problem(404, "link_unknown")
         current = own[-1] if own else None
         unit = current.unit if current else track.unit if track else None
-        rules = (
-            programmes.version(current.programme, current.unit, current.rules_version) if current else None
-        )
+        rules = None
+        if current:
+            rules = programmes.version(current.programme, current.unit, current.rules_version)
+        elif track and track.programme and track.unit:
+            # Nothing is agreed yet; whom the page comes from is known all the same.
+            day = local_day(host.service.clock(), programmes.unit(track.unit).time_zone)
+            rules = programmes.rules(track.programme, track.unit, day)
         language = pages.language(request, unit=unit)
         return pages.render(
             request,

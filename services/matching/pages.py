@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.matching import answering, queries
 from services.matching.api import own_case, own_proposal, waiting_json, why
-from services.matching.documents import Proposal
+from services.matching.documents import CaseFile, Proposal
 from services.matching.effects import today_in
 from shared.hosting import Host
 from shared.language import Words
@@ -39,31 +39,40 @@ def wants_json(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "")
 
 
-def today_items(found: list[Proposal], waiting: int, words: Words, now: datetime) -> list[dict[str, Any]]:
+def today_items(
+    found: list[Proposal], cases: Mapping[UUID, CaseFile], waiting: int, words: Words, now: datetime
+) -> list[dict[str, Any]]:
     """What staff have to do: agree what is accepted, hear who has not answered, see who waits."""
     items: list[dict[str, Any]] = []
     for proposal in found:
-        href = f"/matching/proposals/{proposal.id}"
+        about: dict[str, Any] = {"href": f"/matching/proposals/{proposal.id}", "person_id": None}
+        if proposal.case_id in cases:
+            about["person_id"] = str(cases[proposal.case_id].person_id)
         if proposal.state == "accepted":
-            items.append({"text": words("today.agree"), "due_at": now, "urgency": "today", "href": href})
+            items.append({"text": words("today.agree"), "due_at": now, "urgency": "today"} | about)
         elif proposal.answer_by is not None and proposal.answer_by - now <= SOON:
             urgency = "today" if proposal.answer_by - now <= timedelta(days=1) else "soon"
             text = words("today.answer", count=len(proposal.open_now))
-            items.append({"text": text, "due_at": proposal.answer_by, "urgency": urgency, "href": href})
+            items.append({"text": text, "due_at": proposal.answer_by, "urgency": urgency} | about)
     if waiting:
         text = words("today.over_limit", count=waiting)
-        items.append({"text": text, "due_at": None, "urgency": "overdue", "href": "/matching/proposals"})
+        late = {"text": text, "due_at": None, "urgency": "overdue", "href": "/matching/proposals"}
+        items.append(late | {"person_id": None})
     order = ("overdue", "today", "soon")
     return sorted(items, key=lambda item: order.index(item["urgency"]))
 
 
-def story_items(rows: list[Any], words: Words, codes: Any, language: str) -> list[dict[str, Any]]:
-    """What has happened in matching, told from the journal."""
+def story_items(
+    rows: list[Any], words: Words, codes: Any, language: str, sides: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """What has happened in matching, told from the journal. `sides` are what people are to the case."""
     items = []
     for row in rows:
         body = json.loads(row["body"])
         item: dict[str, Any] = {"at": row["written_at"], "text": _told(row["type"], body, words)}
         item |= {"state": STORY_STATES.get(row["type"], ""), "detail": None, "href": None}
+        if row["type"] == "ProposalAnswered":
+            item |= {"by": body["by"], "by_side": sides.get(body["by"], "someone")}
         if "proposal_id" in body:
             item["href"] = f"/matching/proposals/{body['proposal_id']}"
         listed = {
@@ -162,7 +171,9 @@ def mount(host: Host) -> None:
         waiting = await queries.waiting(host.pool, actor.units, limit=queries.LARGEST_PAGE)
         late = sum(over_limit(waiting_json(one, host), one.programme, one.unit) for one in waiting.items)
         words = pages.words(pages.language(request, actor))
-        items = today_items([one for one, _ in found.items], late, words, host.service.clock())
+        documents = [one for one, _ in found.items]
+        cases = await queries.cases_of(host.pool, documents)
+        items = today_items(documents, cases, late, words, host.service.clock())
         if wants_json(request):
             return JSONResponse({"items": [_plain(item) for item in items]})
         return pages.render(request, "today.html", actor=actor, items=items)
@@ -175,15 +186,21 @@ def mount(host: Host) -> None:
             await own_case(host, actor, case_id)
         language = pages.language(request, actor, unit=known.unit if known else None)
         rows = await queries.story(host.pool, case_id) if known else []
-        items = story_items(rows, pages.words(language), programmes.codes, language)
+        listed = await queries.proposals(host.pool, actor.units, case_id=case_id) if known else None
+        proposals = [one for one, _ in listed.items] if listed else []
+        sides = {str(one.person_id): one.side for proposal in proposals for one in proposal.asked}
+        items = story_items(rows, pages.words(language), programmes.codes, language, sides)
         if wants_json(request):
             return JSONResponse({"items": [_plain(item) for item in items]})
+        current = next((one for one in reversed(proposals) if known and one.id == known.proposal_id), None)
         return pages.render(
             request,
             "case.html",
             actor=actor,
             unit=known.unit if known else None,
             known=known,
+            proposal=current,
+            place=await queries.place(host.pool, current.place_id) if current else None,
             why=await why(host, known) if known else None,
             items=items,
         )

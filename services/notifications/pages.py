@@ -43,6 +43,7 @@ def entry(mail: Mail, words: Words) -> dict[str, Any]:
         "by_side": mail.side,
         "state": mail.state,
         "detail": words(f"reason.{mail.reason}") if mail.reason else None,
+        "aside": mail.state in ("queued", "sent", "superseded"),
     }
 
 

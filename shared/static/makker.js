@@ -47,6 +47,19 @@ document.documentElement.classList.add("js");
     namesTimer = setTimeout(fetchNames, NAMES_WAIT_MILLISECONDS);
   }
 
+  // Several parts tell a piece of one list each: their items move to the list that the page keeps for them.
+  function joinLists() {
+    for (const whole of document.querySelectorAll("[data-join]")) {
+      const items = document.querySelectorAll(`[data-fragment] ${whole.dataset.join} > li`);
+      const emptied = new Set([...items].map((item) => item.parentElement));
+      const order = "latestFirst" in whole.dataset ? -1 : 1;
+      const all = [...whole.children, ...items].map((item) => [item.dataset.order, item]);
+      all.sort(([one], [other]) => (one === other ? 0 : one < other ? -order : order));
+      whole.append(...all.map(([, item]) => item));
+      for (const list of emptied) list.remove();
+    }
+  }
+
   function setPartDown(part, isDown) {
     part.querySelector(".mk-fragment-loading")?.toggleAttribute("hidden", isDown);
     part.querySelector(".mk-fragment-down")?.toggleAttribute("hidden", !isDown);
@@ -156,6 +169,7 @@ document.documentElement.classList.add("js");
     focusErrors(document);
   });
   document.addEventListener("htmx:afterSwap", (event) => {
+    joinLists();
     askForNamesSoon();
     focusErrors(event.target);
   });
