@@ -108,15 +108,15 @@ def mount(host: Host) -> None:
 
     @app.exception_handler(queries.BadCursor)
     async def bad_cursor(request: Request, error: queries.BadCursor) -> Response:
-        return Problem(422, "bad_cursor", field="after").response()
+        return Problem(422, "bad_cursor", field="cursor").response()
 
     @app.get("/matching/api/pool", tags=["reading"], summary="Who waits, and what is free")
     async def pool(
         request: Request,
         programme: str,
         unit: str,
-        after: str = queries.START,
-        places_after: str = queries.START,
+        cursor: str = queries.START,
+        places_cursor: str = queries.START,
         limit: Limit = queries.PAGE,
     ) -> JSONResponse:
         actor = host.access.staff(request)
@@ -124,8 +124,8 @@ def mount(host: Host) -> None:
             raise Problem(403, "other_unit", field="unit")
         if unit not in host.service.programmes.units or programme not in host.service.programmes.names:
             raise Problem(404, "not_found")
-        waiting = await queries.waiting(host.pool, [unit], programme=programme, after=after, limit=limit)
-        places = await queries.offered(host.pool, unit, programme, after=places_after, limit=limit)
+        waiting = await queries.waiting(host.pool, [unit], programme=programme, after=cursor, limit=limit)
+        places = await queries.offered(host.pool, unit, programme, after=places_cursor, limit=limit)
         solved_at = await queries.next_solved_at(host.pool, unit, programme)
         return JSONResponse(
             {
@@ -145,7 +145,7 @@ def mount(host: Host) -> None:
         case_id: UUID | None = None,
         unit: str | None = None,
         state: str | None = None,
-        after: str = queries.START,
+        cursor: str = queries.START,
         limit: Limit = queries.PAGE,
     ) -> JSONResponse:
         actor = host.access.staff(request)
@@ -154,7 +154,7 @@ def mount(host: Host) -> None:
             actor.units & {unit} if unit else actor.units,
             case_id=case_id,
             states=(state,) if state else (),
-            after=after,
+            after=cursor,
             limit=limit,
         )
         return JSONResponse({"proposals": [proposal_json(*one) for one in found.items], "next": found.next})

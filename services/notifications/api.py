@@ -21,8 +21,8 @@ def as_json(version: int, mail: Mail) -> dict[str, Any]:
 
 def mount(host: Host) -> None:
     @host.app.get("/notifications/api/messages", tags=["reading"], summary="A case's mails, the oldest first")
-    async def messages(request: Request, case_id: UUID, after: str = "") -> dict[str, Any]:
+    async def messages(request: Request, case_id: UUID, cursor: str = "") -> dict[str, Any]:
         actor = host.access.staff(request)
-        found = await queries.mails_of(host.pool, case_id, actor.units, after)
+        found = await queries.mails_of(host.pool, case_id, actor.units, cursor)
         more = queries.cursor(found[-1][1]) if len(found) == queries.PAGE else None
         return {"messages": [as_json(*one) for one in found], "next": more}

@@ -69,6 +69,25 @@ async def test_proposals_are_read_by_case_and_one_by_one(matching: Matching) -> 
     }
 
 
+async def test_a_list_goes_on_at_the_cursor_it_gave(matching: Matching) -> None:
+    for _ in range(3):
+        await matching.case()
+        await matching.place()
+    await matching.settle()
+    found: list[str] = []
+    cursor = ""
+    async with matching.client(headers=matching.staff()) as client:
+        while True:
+            params = {"limit": "2", "cursor": cursor}
+            page = (await client.get("/matching/api/proposals", params=params)).json()
+            found += [one["proposal_id"] for one in page["proposals"]]
+            if page["next"] is None:
+                break
+            assert page["next"] != cursor
+            cursor = page["next"]
+    assert len(found) == len(set(found)) == 3
+
+
 async def test_the_pool_shows_who_waits_and_what_is_free_by_pages(matching: Matching) -> None:
     await proposed(matching)
     for _ in range(2):
@@ -79,10 +98,10 @@ async def test_the_pool_shows_who_waits_and_what_is_free_by_pages(matching: Matc
         places, after = [*pool["places"]], pool["places_next"]
         while after:
             following = (
-                await client.get("/matching/api/pool", params=where | {"places_after": after})
+                await client.get("/matching/api/pool", params=where | {"places_cursor": after})
             ).json()
             places, after = [*places, *following["places"]], following["places_next"]
-        bad = await client.get("/matching/api/pool", params=where | {"after": "no cursor"})
+        bad = await client.get("/matching/api/pool", params=where | {"cursor": "no cursor"})
     assert [one["waited_days"] for one in pool["waiting"]] == [83] and pool["next"] is None
     assert pool["next_solved_at"] is not None
     assert sorted((one["capacity"], one["free"]) for one in places) == [(1, 0), (3, 3), (3, 3)]
