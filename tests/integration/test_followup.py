@@ -92,7 +92,8 @@ async def test_a_running_placement_may_end_by_the_procedure_for_a_failed_match(
         "SELECT type, body::jsonb ->> 'how' AS how, body::jsonb ->> 'place_id' AS place "
         "FROM outbox ORDER BY position DESC LIMIT 1"
     )
-    assert (row["type"], row["how"]) == ("PlacementEnded", "failed_match") and row["place"]
+    assert row is not None and row["place"]
+    assert (row["type"], row["how"]) == ("PlacementEnded", "failed_match")
 
 
 async def test_a_command_of_another_unit_or_on_nothing_is_refused_and_leaves_no_trace(
