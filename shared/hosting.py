@@ -281,8 +281,16 @@ def _problems(running: Host) -> None:
             return Problem(401, "link_expired")
         if isinstance(error, NotAllowed):
             return Problem(403, "not_allowed")
-        log.warning("database_away", service=running.name, **logs.where(error))
-        return Problem(503, "try_again")
+        if isinstance(error, asyncpg.DataError | ValueError):
+            # A query held what the database cannot take: a NUL, or a cursor of somebody else's making.
+            return Problem(422, "does_not_fit")
+        if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+            return Problem(422, "does_not_fit")  # A NUL in the query, which PostgreSQL compares with nothing.
+        if isinstance(error, TRANSIENT):
+            log.warning("database_away", service=running.name, **logs.where(error))
+            return Problem(503, "try_again")
+        log.error("request_failed", service=running.name, **logs.where(error))
+        return Problem(500, "fault")
 
     async def handler(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
@@ -295,7 +303,7 @@ def _problems(running: Host) -> None:
         return problem_page(running, request, problem)
 
     own = (Problem, NotSignedIn, NotAllowed, LinkExpired)
-    for kind in (*own, RequestValidationError, HTTPException, *TRANSIENT):
+    for kind in (*own, RequestValidationError, HTTPException, asyncpg.DataError, *TRANSIENT):
         running.app.add_exception_handler(kind, handler)
 
 
