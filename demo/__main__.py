@@ -22,7 +22,7 @@ from demo.embedded.postgres import FolderInUse
 from demo.outside import Visitor, Wrong
 from demo.play import Say, Walk, quietly
 from demo.samples import SAMPLES, Sample
-from demo.stack import Stack, running
+from demo.stack import NotSettled, Stack, running
 from shared import logs
 
 FOLDER = Path(__file__).parent.parent / ".demo"
@@ -127,6 +127,9 @@ async def main() -> int:
         console.print("Stopped; nothing is left running.")
     except Wrong as wrong:
         print(f"The path broke: {wrong}", file=sys.stderr)
+        return 1
+    except NotSettled as late:
+        print(f"Not everything came up: {late}", file=sys.stderr)
         return 1
     except FolderInUse:
         print("A demonstration is running in this folder already; end it first.", file=sys.stderr)
