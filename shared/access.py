@@ -89,7 +89,7 @@ class Access:
     def staff(self, request: Request, *roles: str) -> Actor:
         """A signed-in staff member with one of the roles (any, if none is named)."""
         actor = self.actor(request)
-        if actor.kind != "staff" or (roles and not actor.roles & set(roles)):
+        if actor.kind != "staff" or not actor.roles & set(roles or ROLES):
             raise NotAllowed
         return actor
 

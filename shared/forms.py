@@ -6,6 +6,7 @@ command's; every form may carry them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
 KEY_FIELD = "Idempotency-Key"
+# What is no path, or what a browser takes for another site: it reads a backslash as a slash, and leaves out
+# tabs and ends of lines before it looks.
+ELSEWHERE = re.compile(r"[^/]|/[/\\]|.*[\x00-\x20\x7f]", re.DOTALL)
 PAGE_FIELDS = ("return_to", KEY_FIELD, "token")
 
 
@@ -62,4 +66,4 @@ def _with_lists(node: Any) -> Any:
 
 def safe_return(path: str | None, fallback: str = "/") -> str:
     """A path on this very site, and nothing else."""
-    return path if path and path.startswith("/") and not path.startswith(("//", "/\\")) else fallback
+    return path if path and ELSEWHERE.match(path) is None else fallback

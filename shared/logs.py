@@ -52,7 +52,8 @@ class _Library(logging.Formatter):
             "event": "library",
             "logger": record.name,
             "level": record.levelname.lower(),
-            "message": str(record.msg)[:200],
+            # asyncio writes the error's own text below the first line.
+            "message": str(record.msg).partition("\n")[0][:200],
         }
         if record.exc_info and record.exc_info[1] is not None:
             line |= where(record.exc_info[1])

@@ -19,7 +19,8 @@ from shared.release import release_what_waits_for_rules
 GAUGES_EVERY_SECONDS = 5.0
 CHORES_EVERY_SECONDS = 60.0
 INBOX_KEPT = timedelta(days=35)
-ANSWERS_KEPT = timedelta(days=30)
+ANSWERS_KEPT = INBOX_KEPT
+"""As long as their commands are known, for a repeat without its first answer could not be answered."""
 PRUNED_AT_ONCE = 5000
 MONTHS_AHEAD = 2
 
