@@ -46,7 +46,14 @@ from shared.stored import Row, Table
 log = structlog.get_logger()
 
 CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, Stale)
+UNSTORABLE = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
 MOST_TRIES = 20
+LARGEST_EVENT_BYTES = 1_000_000
+"""What a topic takes, less the headers. The relay would never get past a larger one."""
 
 T = TypeVar("T")
 
@@ -77,8 +84,9 @@ class Service:
 def held_against_a_message(error: Exception) -> bool:
     """Whether a message is to blame, and neither the database's state nor those who use it meanwhile."""
     if isinstance(error, asyncpg.PostgresError):
-        return isinstance(error, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError)
-    return not isinstance(error, TRANSIENT)
+        return isinstance(error, UNSTORABLE)
+    # A value that the driver cannot send is an error of its interface too, and no fault of the connection.
+    return isinstance(error, ValueError) or not isinstance(error, TRANSIENT)
 
 
 async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]:
@@ -271,6 +279,8 @@ class Pass:
             # A reply is ordered by the publisher's reference, whose row is the referral's.
             if key not in held and topic != REPLIES:
                 raise AssertionError(f"{name} is written without holding the row of its key")
+        if any(len((body or "").encode()) > LARGEST_EVENT_BYTES for *_, body in written):
+            raise Refused("too_large", status=413)
         # From here on nothing raises: a message that is parked has changed nothing.
         for name, id_ in refs.items():
             document = getattr(decision.state, name)

@@ -28,6 +28,9 @@ from shared.messages import Message, Record, Tombstone, Unread
 PREFIX, SUFFIX = "makker.", ".v1"
 STRUCTURED = "application/cloudevents"
 LONGEST_REFERENCE = 200
+LONGEST_SOURCE = 400
+"""A source and a reference must fit into one entry of an index."""
+OUR_TYPE = re.compile(rb"makker\.[A-Za-z]{1,40}\.v[0-9]{1,3}")
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What PostgreSQL takes into no text: a NUL, and half of a surrogate pair."""
 
@@ -94,8 +97,9 @@ def read(handled: Collection[type[BaseModel]], service: str, record: Record) -> 
 def _unread(record: Record, where: str, fault: str) -> Message:
     name = "?"
     for header, value in record.headers:
-        if header == "ce_type":
-            name = (value or b"")[:100].decode("utf-8", "replace").replace("\x00", "")
+        # A type is shown, and a header may hold anything: what is no type of Makker's is not.
+        if header == "ce_type" and OUR_TYPE.fullmatch(value or b""):
+            name = value.decode()
     return Message(
         id=message_id("unread", where),
         type=name,
@@ -169,6 +173,8 @@ def _referral(record: Record, where: str) -> Message:
         or not _storable(reference)
     ):
         raise _Fault("no readable source_reference, so there is nobody to answer")
+    if len(attributes.get("source", "")) > LONGEST_SOURCE:
+        del attributes["source"]
     missing = tuple(f"ce_{name}" for name in ("id", "source", "type") if not attributes.get(name))
     if attributes.get("type") and type_name(attributes["type"]) != "Referral":
         missing += ("ce_type",)

@@ -18,6 +18,8 @@ from shared.contracts.model import Name
 from shared.programmes import Codes
 
 MALFORMED = "malformed"
+MOST_CODES = 50
+"""No list of codes is longer; each wrong one is a reason, and the reasons must fit into one answer."""
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 Fields = Mapping[str, Any]
 
@@ -113,7 +115,7 @@ class FieldReader:
         value = holder.get(name)
         if value is None:
             return ()
-        if not isinstance(value, list):
+        if not isinstance(value, list) or len(value) > MOST_CODES:
             self.fault(MALFORMED, path + name)
             return ()
         items = {str(index): item for index, item in enumerate(value)}

@@ -27,6 +27,8 @@ from shared.language import LANGUAGES
 from shared.programmes import Programmes, Rules, Unit
 
 LONGEST_REFERENCE = 200
+MOST_WISHES = 20
+"""What is wished, and what is wrong with it, must fit into one event."""
 SCHOOL_PRECONDITIONS = tuple(SchoolPreconditions.model_fields)
 
 
@@ -252,7 +254,7 @@ class _Reading(FieldReader):
         value = self.document.get("wishes")
         if value is None:
             return []
-        if not isinstance(value, list):
+        if not isinstance(value, list) or len(value) > MOST_WISHES:
             self.fault(MALFORMED, "wishes")
             return []
         wishes = []
