@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from services.intake import api, metrics, pages
+from services.intake import api, housekeeping, metrics, pages
 from services.intake.documents import State
 from services.intake.handlers import TABLES, concerns_by
 from services.intake.sealing import keyed
@@ -33,4 +33,5 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     api.mount(host, secrets)
     pages.mount(host, secrets)
     host.gauges.append(metrics.gauges)
+    host.gauges.append(lambda connection: housekeeping.forget_refused(connection, clock()))
     return host

@@ -85,6 +85,9 @@ def register_mentor(state: State, message: Message, programmes: Programmes, now:
         "profession": ("professions", [said.profession]),
     }
     _refuse(unknown_codes(programmes.codes, codes))
+    if state.mentor is None and state.person is not None:
+        # The id of somebody else, whose identity this would replace.
+        raise Refused("unknown_mentor", field="mentor_id", status=404)
     person = _person(state, said.contact, unit)
     mentor = Mentor(
         id=state.ids["mentor"],
@@ -134,6 +137,7 @@ def offer_place(state: State, message: Message, programmes: Programmes, now: dat
     if by is None:
         field = "host_id" if said.host_id else "mentor_id"
         raise Refused("unknown_host" if said.host_id else "unknown_mentor", field=field, status=404)
+    _unit(programmes, by.unit, message)
     unit = _unit(programmes, said.unit or by.unit, message)
     kind = state.host.kind if state.host is not None else "volunteer"
     _refuse(_faults(said, kind, unit, programmes, now, state.mentor))

@@ -76,7 +76,7 @@ def _due(host: Host, case: CaseFile, language: str) -> dict[str, Any]:
     missing = [one for one in asked_steps(rules, case.round) if done_on(case, one, today) is None]
     possible = [one for one in missing if all(_is_done(case, rules, code, today) for code in one.after)]
     step = (possible or missing)[0]
-    came_to_it = max([case.opened_at.date(), *(done.on for done in case.done)])
+    came_to_it = max([today_in(case.unit, programmes, case.opened_at), *(done.on for done in case.done)])
     due_on = add_working_days(came_to_it, step.lead_days, unit.country)
     late = (due_on - today).days
     return {

@@ -90,6 +90,8 @@ def _refused(
     document: dict[str, Any] = message.body.referral  # type: ignore[attr-defined]
     source, reference = source_of(message), reference_of(document)
     unit = programmes.units.get(str(document.get("unit")))
+    if unit is not None and message.actor is not None and unit.id not in message.actor.units:
+        unit = None  # It is none of the sender's, who could otherwise not mend the referral.
     kept = Append(
         "refused_referral",
         {
