@@ -1,4 +1,7 @@
-"""Check-ins (opfølgningssamtaler) of a running placement: booked, reminded, held or missed.
+"""Check-ins (opfølgningssamtaler) of a placement: booked, reminded, held or missed.
+
+Where the programme says so (C), one may be booked and held before the start, from the agreed match on; the
+cadence of the running placement neither counts it nor waits for it.
 
 Pure, and called from the workflow's table alone.
 """
@@ -6,7 +9,7 @@ Pure, and called from the workflow's table alone.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from services.followup.documents import CheckIn, Placement, RemindCheckIn, State, placement_of
@@ -37,19 +40,24 @@ def book_next(
     if agreed is None or started_on is None:
         raise AssertionError("check-ins are booked in a running placement")
     counted_from = started_on if cadence.counted_from == "start" else agreed.starts_on
-    number = len(placement.check_ins) + 1
-    day = check_in_day(cadence, counted_from, number, agreed.ends_on)
+    turn = 1 + sum(not one.before_start for one in placement.check_ins)
+    day = check_in_day(cadence, counted_from, turn, agreed.ends_on)
     if day is None:
         return placement, (), ()
-    check_in = CheckIn(
-        id=derived_id("check-in", placement.id, number), number=number, due_on=day, state="booked"
-    )
+    check_in = following(placement, day)
     placement = placement.model_copy(update={"check_ins": (*placement.check_ins, check_in)})
     return (
         placement,
         (said(CheckInBooked, placement, check_in),),
         (reminder(placement, check_in, rules, now),),
     )
+
+
+def following(placement: Placement, due_on: date) -> CheckIn:
+    """A check-in after those there are."""
+    number = len(placement.check_ins) + 1
+    id_ = derived_id("check-in", placement.id, number)
+    return CheckIn(id=id_, number=number, due_on=due_on, state="booked")
 
 
 def reminder(placement: Placement, check_in: CheckIn, rules: Programmes, now: datetime) -> Schedule:
@@ -62,8 +70,8 @@ def reminder(placement: Placement, check_in: CheckIn, rules: Programmes, now: da
 def remind(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
     placement, body = placement_of(state), message.body
     assert isinstance(body, RemindCheckIn)
-    check_in = placement.open_check_in
-    if check_in is None or check_in.id != body.check_in_id:
+    check_in = next((one for one in placement.open_check_ins if one.id == body.check_in_id), None)
+    if check_in is None:
         return Ignored("check_in_is_over")
     return Decision(state, events=(said(CheckInDue, placement, check_in),))
 
@@ -71,13 +79,18 @@ def remind(state: State, message: Message, rules: Programmes, now: datetime) -> 
 def book(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
     placement, body = placement_of(state), message.body
     assert isinstance(body, BookCheckIn)
-    check_in = asked_for(placement, body.check_in_id)
+    if placement.state != "running" and own_rules(rules, placement).check_ins.bookable_from == "start":
+        raise Refused("not_in_this_state", state=placement.state)
     if body.at <= now:
         raise Refused("in_the_past", field="at", status=422)
+    day = local_day(body.at, zone(rules, placement))
+    if placement.state != "running" and placement.open_check_in is None and body.check_in_id is None:
+        early = following(placement, day).model_copy(update={"before_start": True})
+        placement = placement.model_copy(update={"check_ins": (*placement.check_ins, early)})
+    check_in = asked_for(placement, body.check_in_id)
     allowed = own_rules(rules, placement).check_ins.modes
     if body.mode not in allowed:
         raise Refused("mode_not_in_programme", field="mode", allowed=list(allowed))
-    day = local_day(body.at, zone(rules, placement))
     if placement.agreed and placement.agreed.ends_on and day > placement.agreed.ends_on:
         raise Refused("after_the_end", field="at", limit=placement.agreed.ends_on)
     event = CheckInBooked if check_in.at is None else CheckInMoved
@@ -96,6 +109,7 @@ def asked_for(placement: Placement, check_in_id: UUID | None) -> CheckIn:
     check_in = placement.open_check_in
     if check_in is None:
         raise Refused("no_open_check_in")
+    check_in = next((one for one in placement.open_check_ins if one.id == check_in_id), check_in)
     if check_in_id not in (None, check_in.id):
         known = any(one.id == check_in_id for one in placement.check_ins)
         raise Refused("check_in_is_over" if known else "not_found", status=409 if known else 404)
@@ -116,7 +130,7 @@ def record(state: State, message: Message, rules: Programmes, now: datetime) -> 
     held_on = body.held_on or today
     if held and held_on > today:
         raise Refused("in_the_future", field="held_on", status=422)
-    if held and placement.started_on and held_on < placement.started_on:
+    if held and placement.started_on and held_on < placement.started_on and not check_in.before_start:
         raise Refused("before_the_start", field="held_on", limit=placement.started_on)
     over = check_in.model_copy(
         update={
@@ -133,7 +147,10 @@ def record(state: State, message: Message, rules: Programmes, now: datetime) -> 
         if held
         else said(CheckInMissed, placement, over)
     )
-    placement, booked, timers = book_next(placement, rules, now)
+    booked: tuple[Event, ...] = ()
+    timers: tuple[Schedule, ...] = ()
+    if placement.state == "running" and not check_in.before_start:
+        placement, booked, timers = book_next(placement, rules, now)
     forget = Cancel(RemindCheckIn(placement_id=placement.id, check_in_id=over.id))
     return Decision(
         replace(state, placement=placement),

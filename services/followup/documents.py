@@ -37,7 +37,10 @@ class CaseTrack(Document):
 
 
 class CheckIn(Document):
-    """A follow-up conversation (opfølgningssamtale). `at` is None while only its day is known."""
+    """A follow-up conversation (opfølgningssamtale). `at` is None while only its day is known.
+
+    `before_start` is one that was booked before the placement ran; the cadence does not count it.
+    """
 
     id: UUID
     number: int
@@ -48,6 +51,7 @@ class CheckIn(Document):
     held_on: date | None = None
     present: tuple[UUID, ...] = ()
     note: FreeText | None = None
+    before_start: bool = False
 
 
 class Agreed(Document):
@@ -94,7 +98,12 @@ class Placement(Document):
 
     @property
     def open_check_in(self) -> CheckIn | None:
-        return next((one for one in self.check_ins if one.state == "booked"), None)
+        return next(iter(self.open_check_ins), None)
+
+    @property
+    def open_check_ins(self) -> tuple[CheckIn, ...]:
+        """The one of the cadence, and at most one that was booked before the start and is not held yet."""
+        return tuple(one for one in self.check_ins if one.state == "booked")
 
 
 @dataclass(frozen=True)

@@ -191,9 +191,9 @@ def end(
 
 
 def nothing_to_come(placement: Placement) -> tuple[Cancel, ...]:
-    open_one = placement.open_check_in
-    reminders = (
-        (Cancel(RemindCheckIn(placement_id=placement.id, check_in_id=open_one.id)),) if open_one else ()
+    reminders = tuple(
+        Cancel(RemindCheckIn(placement_id=placement.id, check_in_id=one.id))
+        for one in placement.open_check_ins
     )
     return (
         Cancel(StartPlacement(placement_id=placement.id)),
@@ -279,9 +279,9 @@ PLACEMENT = Lifecycle(
         On(MatchCancelled, "none expected agreed cleared planned running", "cancelled", cancel),
         On(CaseWithdrawn, "none expected cleared", "withdrawn", withdraw),
         On(CaseWithdrawn, "agreed planned running", "ended", withdraw),
-        On(RemindCheckIn, "running", "=", remind),
-        On(BookCheckIn, "running", "=", book),
-        On(RecordCheckIn, "running", "=", record),
+        On(RemindCheckIn, "agreed planned running", "=", remind),
+        On(BookCheckIn, "agreed planned running", "=", book),
+        On(RecordCheckIn, "agreed planned running", "=", record),
         On(EndPlacement, "running", "ended", finish),
     ),
     ends=("ended", "cancelled"),

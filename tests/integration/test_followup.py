@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from shared.commands import send
-from shared.contracts.followup import EndPlacement, RecordCheckIn
+from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn
 from shared.contracts.model import Event, match_id
 from shared.corridor import handle
 from shared.hosting import Host
@@ -73,6 +74,55 @@ async def test_a_match_whose_start_is_never_cleared_fails_by_itself(followup: Ho
     clock.now += timedelta(days=60)
     await run_due(followup.service)
     assert await written(followup) == ["PlacementEnded"]
+
+
+async def test_a_check_in_may_come_before_the_start_where_the_programme_says_so(
+    followup: Host, clock: Clock
+) -> None:
+    """C: before and during. It leaves the cadence as it is, whether it was held before the start or after."""
+    case, school = uuid4(), {"unit": "NO-3222", "programme": "skolepraksis"}
+    staff = replace(STAFF, units=frozenset({"NO-3222"}))
+    match = agreed(case, date(2026, 3, 16)).model_copy(update=school)
+    await handle(followup.service, [event(match, clock.now)])
+    early = BookCheckIn(placement_id=match.match_id, at=clock.now + timedelta(days=7))
+    first = await send(followup.service, early, staff)
+    clock.now += timedelta(days=4)
+    await run_due(followup.service)
+    await send(followup.service, RecordCheckIn(placement_id=match.match_id, held=True), staff)
+    await send(followup.service, early.model_copy(update={"at": clock.now + timedelta(days=8)}), staff)
+    await handle(followup.service, [event(cleared(case).model_copy(update=school), clock.now)])
+    clock.now += timedelta(days=11)
+    await run_due(followup.service)
+    for _ in range(2):
+        await send(followup.service, RecordCheckIn(placement_id=match.match_id, held=True), staff)
+    rows = await followup.pool.fetch(
+        "SELECT type, body::jsonb ->> 'due_on' AS day FROM outbox ORDER BY position"
+    )
+    assert [(row["type"], row["day"]) for row in rows] == [
+        ("CheckInBooked", "2026-03-09"),
+        ("CheckInDue", "2026-03-09"),
+        ("CheckInHeld", "2026-03-09"),
+        ("CheckInBooked", "2026-03-14"),
+        ("CheckInDue", "2026-03-14"),
+        ("PlacementStarted", None),
+        ("CheckInBooked", "2026-04-17"),
+        ("CheckInHeld", "2026-03-14"),
+        ("CheckInHeld", "2026-04-17"),
+        ("CheckInBooked", "2026-05-17"),
+    ]
+    assert first.answer["check_in_id"]
+
+
+async def test_no_check_in_is_booked_before_the_start_elsewhere(followup: Host, clock: Clock) -> None:
+    match = agreed(uuid4(), date(2026, 3, 16))
+    await handle(followup.service, [event(match, clock.now)])
+    with pytest.raises(Refused) as refused:
+        await send(
+            followup.service,
+            BookCheckIn(placement_id=match.match_id, at=clock.now + timedelta(days=7)),
+            STAFF,
+        )
+    assert refused.value.code == "not_in_this_state"
 
 
 async def test_a_running_placement_may_end_by_the_procedure_for_a_failed_match(
