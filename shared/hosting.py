@@ -22,7 +22,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -64,9 +64,9 @@ def real_time() -> datetime:
 class Host:
     """A running service and its surroundings; what its routes and loops are built from.
 
-    `loops` are the service's own, by name; `gauges` sets its metrics over the database; `idle` says
-    whether its own loops have nothing to do now, `next_due` when they will have, beside the timers (for
-    whoever waits until all is settled, or moves time).
+    `loops` are the service's own, by name; `gauges` sets its metrics over the database, which are
+    `led`, for its leader alone shows them; `idle` says whether its own loops have nothing to do now,
+    `next_due` when they will have, beside the timers (for whoever waits until all is settled, or moves time).
     """
 
     service: Service
@@ -78,6 +78,7 @@ class Host:
     consumer: Consumer
     loops: dict[str, Loop] = field(default_factory=dict)
     gauges: list[Gauges] = field(default_factory=list)
+    led: list[Gauge] = field(default_factory=list)
     idle: list[Callable[[], Awaitable[bool]]] = field(default_factory=list)
     next_due: list[Callable[[], Awaitable[datetime | None]]] = field(default_factory=list)
     migrated: asyncio.Event = field(default_factory=asyncio.Event)
@@ -161,7 +162,7 @@ async def lifespan(running: Host) -> AsyncIterator[None]:
         "consumer": running.consumer.run,
         "relay": lambda: relay(service, dsn, running.kafka),
         "timers": lambda: timers.loop(service, dsn),
-        "leader": lambda: maintenance.lead(service, dsn, running.gauges),
+        "leader": lambda: maintenance.lead(service, dsn, running.gauges, running.led),
         "lag": lambda: watch_lag(running),
         **running.loops,
     }

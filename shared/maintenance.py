@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+from prometheus_client import Gauge
 
 from shared.corridor import Service
 from shared.metrics import OUTBOX_OLDEST, OUTBOX_UNSENT, PARKED, TIMERS_OVERDUE
@@ -25,8 +26,29 @@ PRUNED_AT_ONCE = 5000
 MONTHS_AHEAD = 2
 
 
-async def lead(service: Service, dsn: str, gauges: Sequence[Callable[[Connection], Awaitable[None]]]) -> None:
-    """Lead, and do the chores until something fails; the supervisor begins anew."""
+async def lead(
+    service: Service,
+    dsn: str,
+    gauges: Sequence[Callable[[Connection], Awaitable[None]]],
+    led: Sequence[Gauge] = (),
+) -> None:
+    """Lead, and do the chores until something fails; the supervisor begins anew.
+
+    `led` are the service's own gauges that `gauges` set: whoever leads no more shows none of them, for
+    another replica does now.
+    """
+    try:
+        await _lead(service, dsn, gauges)
+    finally:
+        for shared in (PARKED, OUTBOX_UNSENT, OUTBOX_OLDEST, TIMERS_OVERDUE):
+            shared.remove(service.name)
+        for own in led:
+            own.clear()
+
+
+async def _lead(
+    service: Service, dsn: str, gauges: Sequence[Callable[[Connection], Awaitable[None]]]
+) -> None:
     async with leadership(dsn, f"{service.name}-leader") as connection:
         chores_at = 0.0
         while True:

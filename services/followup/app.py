@@ -30,4 +30,5 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     api.mount(running)
     pages.mount(running)
     running.gauges.append(metrics.gauges(running.service))
+    running.led += [metrics.CHECKINS_OVERDUE, metrics.PLACEMENTS_ENDED]
     return running

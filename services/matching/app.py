@@ -9,7 +9,7 @@ from pathlib import Path
 from services.matching import api, loop, pages
 from services.matching.documents import OWN_MESSAGES, State
 from services.matching.handlers import TABLES, concerns
-from services.matching.metrics import gauges
+from services.matching.metrics import PLACES_FREE, WAITING, gauges
 from services.matching.workflow import WORKFLOW
 from shared.hosting import Host, host, real_time
 from shared.settings import Settings
@@ -32,6 +32,7 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     running.loops["solver"] = lambda: loop.loop(service, settings.database_url)
     running.idle.append(lambda: loop.idle(service))
     running.gauges.append(gauges())
+    running.led += [WAITING, PLACES_FREE]
     api.mount(running)
     pages.mount(running)
     return running
