@@ -185,6 +185,10 @@ async def test_a_caseworker_a_host_and_a_candidate_walk_the_whole_path(
     await look(desk, "held")
     await desk.goto(case)
     await expect(desk.get_by_text("Samtalen blev holdt")).to_be_visible()
+    await expect(desk.locator("ol.mk-story").filter(has_text="Match aftalt")).to_contain_text(
+        "Sagen blev oprettet"
+    )
+    await expect(desk.locator("ol.mk-story")).to_have_count(1)
     await look(desk, "case")
     assert len(mails) >= 5, mails
 

@@ -271,6 +271,13 @@ async def test_the_menu_shows_where_one_is(shown: Shown) -> None:
     assert '<a href="/">' in below
 
 
+async def test_what_somebody_may_not_open_does_not_stand_in_their_menu(shown: Shown) -> None:
+    caseworker = (await shown(PAGE, actor=SignedIn())).text
+    operator = (await shown(PAGE, actor=SignedIn(roles=frozenset({"operator"})))).text
+    assert ("/intake/parked" in caseworker, "/intake/cases" in caseworker) == (False, True)
+    assert ("/intake/parked" in operator, "/intake/cases" in operator) == (True, False)
+
+
 async def test_a_part_is_a_page_when_it_is_opened_by_itself(shown: Shown) -> None:
     part = """{% extends "layout_part.html" %}
         {% block title %}Titel{% endblock %}{% block main %}<p>Del</p>{% endblock %}"""
