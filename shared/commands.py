@@ -194,7 +194,7 @@ async def _document(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     form = is_form(request)
     if not form and request.headers.get("content-type", "").split(";")[0].strip() not in JSON_TYPES:
         raise Problem(415, "not_json")
-    body = await _body(request)
+    body = await body_of(request)
     try:
         own, fields = await _form(request, body) if form else ({}, _json(body))
         if _holds_nul(own) or _holds_nul(fields):
@@ -205,8 +205,8 @@ async def _document(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     return own, fields
 
 
-async def _body(request: Request) -> bytes:
-    """The body, but never more of it than a command may have."""
+async def body_of(request: Request) -> bytes:
+    """The body, but never more of it than a command may have. Raises `Problem` 413."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

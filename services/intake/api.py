@@ -23,6 +23,7 @@ from services.intake.sealing import Secrets
 from services.intake.settling import rules_of, today_in
 from shared import contracts
 from shared.access import NotAllowed
+from shared.commands import body_of
 from shared.contracts.model import STAFF
 from shared.hosting import Host
 from shared.messages import Actor
@@ -240,7 +241,7 @@ def _people(host: Host, secrets: Secrets) -> None:
 
 async def _ids(request: Request) -> list[UUID]:
     try:
-        ids = json.loads(await request.body())["ids"]
+        ids = json.loads(await body_of(request))["ids"]
         if not isinstance(ids, list) or len(ids) > MOST_NAMES_AT_ONCE:
             raise ValueError
         return [UUID(id_) for id_ in ids]

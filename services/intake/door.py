@@ -20,7 +20,7 @@ from services.intake.documents import Referral
 from services.intake.referral import canonical
 from services.intake.referring import in_words
 from shared.access import NotAllowed, may
-from shared.commands import LARGEST_BODY_BYTES, send
+from shared.commands import body_of, send
 from shared.contracts.intake import Reason
 from shared.contracts.model import STAFF
 from shared.contracts.referral import RegisterReferral
@@ -34,13 +34,9 @@ async def json_of(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Half characters and NUL pass: they are reasons of the referral."""
     if request.headers.get("content-type", "").split(";")[0].strip() not in ("application/json", ""):
         raise Problem(415, "not_json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            raise Problem(413, "too_large")
+    body = await body_of(request)
     try:
-        document = json.loads(bytes(body))
+        document = json.loads(body)
         canonical(document)
     except (ValueError, RecursionError):
         document = None

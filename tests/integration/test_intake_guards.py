@@ -14,6 +14,7 @@ from asyncpg import exceptions
 from services.intake.documents import Person
 from services.intake.housekeeping import KEPT_WITHOUT_A_PERSON, forget_refused
 from shared import corridor
+from shared.commands import LARGEST_BODY_BYTES
 from shared.messages import Record
 from shared.reading import read
 from tests.servers.intake import EXAMPLE, NOW, Intake, as_, browser, intake, referral
@@ -159,3 +160,12 @@ async def test_no_answer_repeats_what_stood_in_an_address(intake: Intake, browse
         assert answer.headers["content-type"] == "application/problem+json", path
         assert answer.json()["status"] == status
         assert "Amina" not in answer.text, path
+
+
+async def test_no_list_of_ids_is_larger_than_a_command(intake: Intake, browser: httpx.AsyncClient) -> None:
+    answer = await browser.post(
+        "/intake/api/people/names",
+        content=b'{"ids": [' + b" " * LARGEST_BODY_BYTES + b"]}",
+        headers=as_(intake, "caseworker"),
+    )
+    assert answer.status_code == 413
