@@ -108,7 +108,8 @@ async def show(stack: Stack) -> None:
         f"All mail that was sent: {stack.url}/demo/mailbox\n"
         f"Move time a month on: curl -X POST {stack.url}/demo/clock -H 'content-type: application/json' "
         "-d '{\"days\": 31}'\n"
-        "Ctrl-C ends it all."
+        "Ctrl-C ends it all.",
+        soft_wrap=True,
     )
     await asyncio.Event().wait()
 
