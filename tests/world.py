@@ -5,6 +5,7 @@ A test says what happens to them; here stands only how they are set up, looked a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.servers.topics import PARTITIONS
 
 SERVICES = ("intake", "matching", "followup", "notifications")
 PATIENCE_SECONDS = 120.0
-LOOKS_ALIKE = 20
+STILL_SECONDS = 2.0
 STANDING = """
 SELECT (SELECT count(*) FROM outbox WHERE sent_at IS NULL) AS unsent,
        (SELECT max(position) FROM outbox) AS written, (SELECT count(*) FROM inbox) AS handled
@@ -80,18 +81,18 @@ class World:
 
     async def settled(self) -> None:
         """Every outbox row is out, and what is out has been handled: nothing changes any more."""
-        seen: list[str] = []
+        loop = asyncio.get_running_loop()
+        before, since = "", loop.time()
 
         async def unchanged() -> bool:
+            nonlocal before, since
             now = [(await self.query(service, STANDING))[0] for service in SERVICES]
             (waiting,) = await self.query(
                 "notifications", "SELECT count(*) AS n FROM mail WHERE state = 'queued'"
             )
-            if waiting["n"] or any(one["unsent"] for one in now):
-                seen.clear()
-                return False
-            seen.append(str(now))
-            return len(seen) >= LOOKS_ALIKE and len(set(seen[-LOOKS_ALIKE:])) == 1
+            if waiting["n"] or any(one["unsent"] for one in now) or str(now) != before:
+                before, since = str(now), loop.time()
+            return loop.time() - since >= STILL_SECONDS
 
         await until(unchanged, "all to be settled", PATIENCE_SECONDS)
 
