@@ -117,7 +117,11 @@ async def show(stack: Stack) -> None:
 async def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / READY).unlink(missing_ok=True)
-    port = int(os.environ.get("PORT") or (0 if os.environ.get("ONCE") else 8080))
+    try:
+        port = int(os.environ.get("PORT") or (0 if os.environ.get("ONCE") else 8080))
+    except ValueError:
+        print("PORT is a number, as in PORT=8081.", file=sys.stderr)
+        return 2
     me = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, me.cancel if me else sys.exit)

@@ -121,9 +121,11 @@ class Door:
             except Problem as problem:
                 return await self.answer(request, document, problem)
             done = {"id": str(outcome.id), "version": outcome.version, "events": list(outcome.events)}
-            return await self.answer(
-                request, document, done | {k: _plain(v) for k, v in outcome.answer.items()}
-            )
+            done |= {name: _plain(value) for name, value in outcome.answer.items()}
+            response = await self.answer(request, document, done)
+            if model.work_follows and response.status_code == 200:
+                response.status_code = 202
+            return response
 
         return command
 

@@ -26,7 +26,7 @@ from shared.contracts.followup import (
 )
 from shared.contracts.model import Event, derived_id
 from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule
-from shared.programmes import Programmes
+from shared.programmes import Programmes, Rules
 
 Done = Decision[State] | Ignored
 
@@ -88,9 +88,7 @@ def book(state: State, message: Message, rules: Programmes, now: datetime) -> Do
         early = following(placement, day).model_copy(update={"before_start": True})
         placement = placement.model_copy(update={"check_ins": (*placement.check_ins, early)})
     check_in = asked_for(placement, body.check_in_id)
-    allowed = own_rules(rules, placement).check_ins.modes
-    if body.mode not in allowed:
-        raise Refused("mode_not_in_programme", field="mode", allowed=list(allowed))
+    known_mode(body.mode, own_rules(rules, placement))
     if placement.agreed and placement.agreed.ends_on and day > placement.agreed.ends_on:
         raise Refused("after_the_end", field="at", limit=placement.agreed.ends_on)
     event = CheckInBooked if check_in.at is None else CheckInMoved
@@ -102,6 +100,12 @@ def book(state: State, message: Message, rules: Programmes, now: datetime) -> Do
         timers=(reminder(placement, booked, rules, now),),
         answer={"check_in_id": booked.id},
     )
+
+
+def known_mode(mode: str | None, rules: Rules) -> None:
+    """Refuses a way of meeting that the programme does not know."""
+    if mode is not None and mode not in rules.check_ins.modes:
+        raise Refused("mode_not_in_programme", field="mode", allowed=list(rules.check_ins.modes))
 
 
 def asked_for(placement: Placement, check_in_id: UUID | None) -> CheckIn:
@@ -125,6 +129,7 @@ def record(state: State, message: Message, rules: Programmes, now: datetime) -> 
     placement, body = placement_of(state), message.body
     assert isinstance(body, RecordCheckIn)
     check_in = asked_for(placement, body.check_in_id)
+    known_mode(body.mode, own_rules(rules, placement))
     held = body.held if body.held is not None else body.outcome != "missed"
     today = local_day(now, zone(rules, placement))
     held_on = body.held_on or today

@@ -65,7 +65,7 @@ def mount(host: Host) -> None:
             COOKIE,
             token,
             max_age=HOURS * 3600,
-            secure=request.url.scheme == "https",
+            secure=host.settings.public_url.startswith("https://"),
             httponly=True,
             samesite="lax",
         )

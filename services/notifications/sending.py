@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,7 @@ from shared.corridor import Service, handle
 from shared.links import Signer
 from shared.logs import where
 from shared.messages import Message
-from shared.postgres import Connection, leadership
+from shared.postgres import TRANSIENT, Connection, leadership
 from shared.settings import Settings
 
 log = structlog.get_logger()
@@ -43,16 +43,23 @@ log = structlog.get_logger()
 MAILS_AT_ONCE = 100
 LONGEST_WAIT_SECONDS = 2.0
 SERVER_AWAY_SECONDS = 5.0
+RECORD_AGAIN_SECONDS = 0.5
+RECORD_TRIES = 60
 
 
 @dataclass(frozen=True)
 class Sender:
-    """What sending needs: the corridor, a writer, a connection to the mail server."""
+    """What sending needs: the corridor, a writer, a connection to the mail server.
+
+    `unrecorded` are mails that went out while a fault kept their result from taking effect: it is
+    parked, and until it is released they must not go out again.
+    """
 
     service: Service
     writer: Writer
     postman: Postman
     mail_from: str
+    unrecorded: set[UUID] = field(default_factory=set)
 
 
 def sender(service: Service, settings: Settings) -> Sender:
@@ -83,7 +90,10 @@ async def loop(own: Sender, dsn: str) -> None:
 
 async def send_all(own: Sender, connection: Connection) -> bool:
     """Send what can be sent now, on one connection to the server; False if the server is away."""
-    while ids := await store.sendable(connection, own.service.clock(), MAILS_AT_ONCE):
+    while ids := await store.sendable(connection, own.service.clock(), MAILS_AT_ONCE + len(own.unrecorded)):
+        ids = [mail_id for mail_id in ids if mail_id not in own.unrecorded]
+        if not ids:
+            return True
         for mail_id in ids:
             if not await finished(send_one(own, connection, mail_id)):
                 return False
@@ -116,7 +126,8 @@ async def send_one(own: Sender, connection: Connection, mail_id: UUID) -> bool:
         verdict = await attempt(own, letter, now)
         result = RESULT_OF[verdict.kind](letter, verdict.reason)
         away = verdict.server_away
-    await record(own.service, letter, result)
+    if not await record(own.service, letter, result):
+        own.unrecorded.add(mail_id)
     return not away
 
 
@@ -152,8 +163,12 @@ RESULT_OF: dict[str, Callable[[store.Letter, str], MailResult]] = {
 }
 
 
-async def record(service: Service, letter: store.Letter, result: MailResult) -> None:
-    """Let the result take effect. Its id holds the mail's version, so each try is recorded once."""
+async def record(service: Service, letter: store.Letter, result: MailResult) -> bool:
+    """Let the result take effect; False if a fault parked it.
+
+    Its id holds the mail's version, so each try is recorded once. While the database is away it is tried
+    again for half a minute: a mail that has gone out would otherwise go out once more.
+    """
     name = type(result).__name__
     message = Message(
         id=derived_id("mail-result", letter.mail.id, letter.version),
@@ -162,6 +177,14 @@ async def record(service: Service, letter: store.Letter, result: MailResult) -> 
         time=service.clock(),
         kind="timer",
     )
-    (outcome,) = await handle(service, [message])
+    for again in range(RECORD_TRIES, -1, -1):
+        try:
+            (outcome,) = await handle(service, [message])
+            break
+        except TRANSIENT:
+            if not again:
+                raise
+            await asyncio.sleep(RECORD_AGAIN_SECONDS)
     if outcome.kind == "done":
         MAILS.labels(letter.mail.template, OUTCOMES[type(result)]).inc()
+    return outcome.kind != "parked"

@@ -127,6 +127,7 @@ class ProposePairs(Command):
     """Solve the pool of a programme in a unit now."""
 
     service: ClassVar[str] = "matching"
+    work_follows: ClassVar[bool] = True
     programme: Code
     unit: str
 

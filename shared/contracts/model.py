@@ -144,6 +144,8 @@ class Command(BaseModel):
 
     service: ClassVar[str]
     roles: ClassVar[frozenset[str]] = STAFF
+    work_follows: ClassVar[bool] = False
+    """Whether what was asked for is still to be done when the answer comes (202)."""
 
     version: int | None = Field(default=None, ge=0, description="The version that the sender was shown.")
 

@@ -179,3 +179,15 @@ async def test_a_repeat_under_the_same_key_gives_the_first_answer(followup: Host
             followup.service, RecordCheckIn(placement_id=match_id(case, 1), held=False), STAFF, key="k1"
         )
     assert reused.value.code == "idempotency_key_reused"
+
+
+async def test_a_check_in_is_not_recorded_in_a_way_that_the_programme_does_not_know(
+    followup: Host, clock: Clock
+) -> None:
+    case = uuid4()
+    await handle(
+        followup.service, [event(agreed(case, date(2026, 3, 2)), clock.now), event(cleared(case), clock.now)]
+    )
+    with pytest.raises(Refused) as refused:
+        await send(followup.service, RecordCheckIn(placement_id=match_id(case, 1), mode="video"), STAFF)
+    assert refused.value.code == "mode_not_in_programme"

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -387,3 +388,24 @@ async def test_a_loop_that_is_stopped_records_the_mail_in_hand(
             while not mailbox.mails:
                 await asyncio.sleep(0)
     assert await states(notifications) == [("answer", "sent", None)]
+
+
+async def test_a_mail_whose_result_a_fault_has_parked_does_not_go_out_again(
+    notifications: Host, mailbox: Mailbox, clock: Clock
+) -> None:
+    """Its row is queued still, and somebody would otherwise get the same mail at every look."""
+    await tell(notifications, contact(HOST), proposed(clock, HOST))
+
+    def faulty(*_: Any) -> Any:
+        raise RuntimeError
+
+    own = sending.sender(replace(notifications.service, decide=faulty), notifications.settings)
+    connection = await asyncpg.connect(notifications.settings.database_url)
+    try:
+        for _ in range(3):
+            await sending.send_all(own, connection)
+    finally:
+        await own.postman.close()
+        await connection.close()
+    assert len(mailbox.mails) == 1
+    assert await notifications.pool.fetchval("SELECT count(*) FROM parked") == 1
