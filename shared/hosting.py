@@ -371,7 +371,14 @@ def serve(create: Callable[[Settings], Awaitable[Host]], port: int = 8000, bind:
         running = await create(settings)
         tune_garbage_collection()
         config = uvicorn.Config(
-            running.app, host=bind, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=20
+            running.app,
+            host=bind,
+            port=port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=20,
+            # Longer than a proxy keeps its connections, so that it never sends on one we are closing.
+            timeout_keep_alive=75,
         )
         await uvicorn.Server(config).serve()
 
