@@ -13,6 +13,7 @@ class Settings(BaseSettings):
     `link_private_key` (notifications alone) and `session_private_key` (intake alone) are JWK texts, the
     public ones JWKS texts that may hold the keys of before too. `seal_keys` are Fernet keys, newest first,
     separated by commas; `hash_key` is what national ids are hashed with (intake alone).
+    `publishers` are the sources that have a label of their own in intake's metrics, separated by commas.
     """
 
     database_url: str
@@ -29,5 +30,6 @@ class Settings(BaseSettings):
     link_private_key: str = ""
     seal_keys: str
     hash_key: str = ""
+    publishers: str = ""
     log_level: str = "INFO"
     demonstration: bool = False

@@ -32,7 +32,7 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     )
     api.mount(host, secrets)
     pages.mount(host, secrets)
-    host.gauges.append(metrics.gauges)
+    host.gauges.append(metrics.gauges(settings.publishers.split(",")))
     host.led.append(metrics.CASES)
     host.gauges.append(lambda connection: housekeeping.forget_refused(connection, clock()))
     return host

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
+from collections.abc import Awaitable, Callable, Collection
 
 from prometheus_client import Counter, Gauge
 
@@ -20,8 +21,17 @@ REFERRALS = Counter(
 )
 
 
-async def gauges(connection: Connection) -> None:
-    """Called by the leader alone."""
+def gauges(publishers: Collection[str]) -> Callable[[Connection], Awaitable[None]]:
+    """Called by the leader alone. Publishers that are not named there are counted as `other`."""
+    named = {*publishers, "staff"}
+
+    async def measure(connection: Connection) -> None:
+        await _measure(connection, named)
+
+    return measure
+
+
+async def _measure(connection: Connection, named: Collection[str]) -> None:
     rows = await connection.fetch(
         "SELECT programme, unit, state, count(*) AS cases FROM case_file WHERE doc IS NOT NULL "
         "GROUP BY programme, unit, state"
@@ -32,5 +42,6 @@ async def gauges(connection: Connection) -> None:
         CASES.labels(row["programme"], row["unit"], row["state"]).set(row["cases"])
     # Whoever takes a row away counts it, so that each is counted once by whichever replica leads.
     counted = await connection.fetch("DELETE FROM referral_tally RETURNING source, outcome")
-    for (source, outcome), count in Tally((row["source"], row["outcome"]) for row in counted).items():
+    tally = Tally((row["source"] if row["source"] in named else "other", row["outcome"]) for row in counted)
+    for (source, outcome), count in tally.items():
         REFERRALS.labels(source, outcome).inc(count)

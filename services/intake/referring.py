@@ -270,8 +270,8 @@ def _answer(reply: ReferralAccepted) -> dict[str, Any]:
 
 
 def _tally(message: Message, outcome: str) -> tuple[Append, ...]:
-    """A publisher that signed in is known by its name; whoever writes to the topic is not."""
+    """Who referred: a signed-in publisher by its name, one on the topic by its `ce_source`, or staff."""
     publisher = message.actor is not None and message.actor.kind == "publisher"
     staff = message.actor is not None and not publisher
-    source = message.actor.subject if publisher and message.actor else "staff" if staff else "other"
+    source = message.actor.subject if publisher and message.actor else "staff" if staff else message.source
     return (Append("referral_tally", {"source": source, "outcome": outcome}),)

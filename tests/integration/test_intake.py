@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from uuid import uuid4
 
+from prometheus_client import REGISTRY
+
+from services.intake.metrics import gauges
 from shared.contracts.intake_commands import CompletePreparation, RecordInterview
 from shared.contracts.matching import MatchAgreed
 from tests.servers.intake import EXAMPLE, Intake, browser, intake, referral
@@ -143,3 +147,22 @@ async def test_a_prepared_case_is_ready_then_cleared_then_matched(intake: Intake
         "SELECT body FROM outbox WHERE type = 'ReferralProgressed' ORDER BY position"
     )
     assert [json.loads(row["body"])["status"] for row in told] == ["ready", "matched"]
+
+
+async def test_a_configured_publisher_has_a_label_of_its_own_and_every_other_is_other(intake: Intake) -> None:
+    def counted(source: str) -> float:
+        return (
+            REGISTRY.get_sample_value("makker_referrals_total", {"source": source, "outcome": "accepted"})
+            or 0
+        )
+
+    before = {source: counted(source) for source in ("/known", "/unknown", "other")}
+    for number, source in enumerate(("/known", "/unknown")):
+        await intake.take(replace(intake.of_kafka(referral(f"counted-{number}")), source=source))
+    async with intake.pool.acquire() as connection:
+        await gauges(["/known"])(connection)
+    assert {source: counted(source) - before[source] for source in before} == {
+        "/known": 1,
+        "/unknown": 0,
+        "other": 1,
+    }
