@@ -116,10 +116,16 @@ async def every_referral_is_a_case_and_told_once(asked: World, referrals: int) -
     for type_, topic in (("ReferralAccepted", "referral-replies-v1"), ("CaseOpened", "intake-events-v1")):
         rows = await asked.query("intake", f"SELECT id, key FROM outbox WHERE type = '{type_}'")
         assert len({row["key"] for row in rows}) == len(rows) == referrals
-        assert await asked.published(topic) == {str(row["id"]) for row in rows}
+        is_there = partial(_is_published, asked, topic, {str(row["id"]) for row in rows})
+        await until(is_there, f"all of {type_} to be readable", PATIENCE_SECONDS)
     await all_have_read(asked, referrals)
     await until(contacts_are_known, "all contacts to be known", PATIENCE_SECONDS)
     assert await asked.parked() == 0
+
+
+async def _is_published(asked: World, topic: str, wanted: set[str]) -> bool:
+    """A commit is acknowledged before its marks stand in every partition, and only then can it be read."""
+    return await asked.published(topic) == wanted
 
 
 async def all_have_read(asked: World, openings: int) -> None:
