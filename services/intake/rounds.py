@@ -78,8 +78,10 @@ def placement_started(
     case = _case(state, message)
     if case is None:
         return OTHER_ROUND
+    # Heard of before the agreement, it says that there was one: the publisher is told of both, in order.
+    unsaid = telling.progress(case, "matched") if case.match is None else ()
     case = _moved(case, "started")
-    return Decision(replace(state, case=case), events=telling.progress(case, "started"))
+    return Decision(replace(state, case=case), events=(*unsaid, *telling.progress(case, "started")))
 
 
 def placement_ended(

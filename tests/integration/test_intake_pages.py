@@ -123,8 +123,8 @@ async def test_cases_and_referrals_are_counted(intake: Intake, browser: httpx.As
     counted = {"source": "vitas", "outcome": "accepted"}
     before = REGISTRY.get_sample_value("makker_referrals_total", counted) or 0.0
     async with intake.pool.acquire() as connection:
-        await metrics.gauges(connection)
-        await metrics.gauges(connection)
+        await metrics.gauges(["vitas"])(connection)
+        await metrics.gauges(["vitas"])(connection)
     assert REGISTRY.get_sample_value("makker_referrals_total", counted) == before + 1
     labels = {"programme": "foreningspraktik", "unit": "DK-0169", "state": "preparing"}
     assert REGISTRY.get_sample_value("makker_cases", labels) == 1

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from services.intake.documents import CaseFile, State
 from services.intake.workflow import WORKFLOW
 from shared.contracts.followup import PlacementEnded, PlacementStarted
+from shared.contracts.intake import ReferralProgressed
 from shared.contracts.intake_commands import (
     AgreeGoals,
     CompletePreparation,
@@ -157,6 +158,8 @@ def test_agreement_and_start_lead_to_the_same_in_either_order(order: tuple[type[
         story.hear(model)
     assert story.case.state == "started"
     assert story.case.match is not None
+    told = [event.status for event in story.events if isinstance(event, ReferralProgressed)]
+    assert told == ["ready", "matched", "started"]
 
 
 @pytest.mark.parametrize(
