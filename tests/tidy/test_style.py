@@ -20,7 +20,7 @@ SAYS_ON_A_TERMINAL = ("cli/", "demo/", "shared/contracts/generate.py", "shared/p
 WORD = r"(?<![\w./-])"
 ELSEWHERE = [
     # Spelt so that this file does not find itself.
-    re.compile(r"pypi[.]org|pythonhosted[.]org|registry[.]npmjs|repo1?[.]maven|proxy[.]golang|index-url"),
+    re.compile(r"pypi[.]org|pythonhosted[.]org|registry[.]npmjs|repo1?[.]maven|proxy[.]golang|index[-]url"),
     re.compile(WORD + r"/(work|root|home/\w+|Users/\w+)/[\w.]+|" + WORD + r"/tmp/[w]/"),
 ]
 
