@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 
 from services.followup.documents import State
 from services.followup.workflow import WORKFLOW
+from services.intake.referral import judge, national_key
 from shared.contracts.model import match_id
 from shared.messages import Decision, Message
 from shared.programmes import load
 from shared.reading import read
 from tests.bench.__main__ import PARTS, main
+from tests.bench.referrals import Answers
+from tests.bench.referred import persons, referred
 from tests.bench.workload import batches
 
 
@@ -84,3 +88,39 @@ def _decided(state: State | None, message: Message, rules: Any, now: datetime) -
     decision = WORKFLOW.decide(before, message, rules, now)
     assert isinstance(decision, Decision)
     return decision
+
+
+def test_of_a_hundred_referrals_two_are_refused_one_is_a_repeat_and_each_says_so_rightly() -> None:
+    those, rules, now = list(referred(range(2000))), load(None), datetime.now(UTC)
+    assert Counter(one.outcome for one in those) == {"accepted": 1940, "rejected": 40, "already_known": 20}
+    assert {one.document["programme"] for one in those} == set(rules.names)
+    came: dict[str, bytes] = {}
+    for one in those:
+        assert bool(judge(one.document, rules, now).faults) == (one.outcome == "rejected")
+        assert came.get(one.reference) == (one.value if one.outcome == "already_known" else None)
+        came[one.reference] = one.value
+
+
+def test_the_national_ids_among_referrals_are_possible_and_each_person_comes_twice() -> None:
+    those, rules = list(referred(range(2000))), load(None)
+    today = datetime.now(UTC).date()
+    keys = [
+        national_key(one.document, rules, today)
+        for one in those
+        if one.outcome == "accepted" and one.person is not None
+    ]
+    assert None not in keys
+    # Those who are new in the second thousand come again in the third.
+    assert Counter(Counter(keys).values()) == {2: 150, 1: 150}
+    assert persons(those) == 1940 - 150
+
+
+def test_a_reply_counts_only_if_it_is_the_referrals_own_and_comes_once() -> None:
+    answers = Answers()
+    answers.expect(list(referred(range(60, 70))))
+    with pytest.raises(AssertionError, match="not its answer"):
+        answers.take("BENCH-000061", "rejected", 1.0)
+    answers.take("BENCH-000061", "accepted", 1.0)
+    assert answers.read_at == {61: 1.0}
+    with pytest.raises(AssertionError, match="twice"):
+        answers.take("BENCH-000061", "accepted", 2.0)
