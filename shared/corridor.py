@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,19 +23,18 @@ import asyncpg
 import structlog
 from pydantic import BaseModel
 
-from shared import metrics, parked, stored
+from shared import erasing, metrics, parked, stored
+from shared.contracts.model import derived_id
 from shared.contracts.topics import REPLIES
+from shared.effects import Effects
 from shared.logs import where
 from shared.messages import (
-    Append,
-    Cancel,
     Decision,
     Ignored,
     Message,
     NotYet,
     Outcome,
     Refused,
-    Schedule,
     Stale,
 )
 from shared.parked import Sealer, waiting_key
@@ -57,6 +56,13 @@ LARGEST_EVENT_BYTES = 1_000_000
 
 T = TypeVar("T")
 
+Refs = Mapping[str, UUID | tuple[UUID, ...]]
+"""Which rows a message concerns, by field of the state: one row, or several of one kind, in this order."""
+
+
+def _ids(refs: Refs) -> list[UUID]:
+    return [one for ids in refs.values() for one in (ids if isinstance(ids, tuple) else (ids,))]
+
 
 @dataclass(frozen=True)
 class Service:
@@ -64,14 +70,15 @@ class Service:
 
     `state` is a frozen dataclass: a field `ids` and one field per kind of aggregate, each named in
     `tables`. `concerns` says for each message which rows it concerns, by field; the first is the one
-    that the message is about. `decide` is pure. `messages` are the types that are handled at all.
+    that the message is about, and a field may hold several rows of its kind (a person's cases).
+    `decide` is pure. `messages` are the types that are handled at all.
     """
 
     name: str
     pool: asyncpg.Pool
     state: type[Any]
     tables: Mapping[str, Table]
-    concerns: Callable[[Connection, Sequence[Message]], Awaitable[Sequence[Mapping[str, UUID]]]]
+    concerns: Callable[[Connection, Sequence[Message]], Awaitable[Sequence[Refs]]]
     decide: Callable[[Any, Message, Programmes, datetime], Decision[Any] | Ignored]
     messages: frozenset[type[BaseModel]]
     timers: Mapping[str, type[BaseModel]]
@@ -149,12 +156,10 @@ class Pass:
     now: datetime
     releasing: tuple[str, str] | None = None
     rows: dict[tuple[str, UUID], Row] = field(default_factory=dict)
-    outbox: list[tuple[Any, ...]] = field(default_factory=list)
-    schedules: dict[UUID, Schedule | Cancel] = field(default_factory=dict)
-    appends: list[Append] = field(default_factory=list)
+    effects: Effects = field(default_factory=Effects)
     halted: set[tuple[str, str]] = field(default_factory=set)
+    erased: set[UUID] = field(default_factory=set)
     to_park: list[parked.ToPark] = field(default_factory=list)
-    answers: list[tuple[UUID, bytes, str]] = field(default_factory=list)
 
     async def run(self, messages: Sequence[Message]) -> list[Outcome]:
         self.halted = await parked.standing_keys(self.connection, _ordered_keys(messages), self.releasing)
@@ -199,22 +204,35 @@ class Pass:
         )
         return {row["number"] for row in rows}
 
-    async def _lock_and_load(self, messages: Sequence[Message]) -> dict[UUID, Mapping[str, UUID]]:
+    async def _lock_and_load(self, messages: Sequence[Message]) -> dict[UUID, Refs]:
         """Make, lock and load every row concerned, in one order over all tables (table, id)."""
         concerns = await self.service.concerns(self.connection, messages) if messages else ()
         wanted: dict[Table, set[UUID]] = {}
         for refs in concerns:
-            for name, id_ in refs.items():
-                wanted.setdefault(self.service.tables[name], set()).add(id_)
+            for name, ids in refs.items():
+                rows = wanted.setdefault(self.service.tables[name], set())
+                rows.update(ids if isinstance(ids, tuple) else (ids,))
         await stored.make(self.connection, wanted)
         self.rows |= await stored.lock(self.connection, wanted)
+        if wanted:
+            self.erased = await erasing.listed(self.connection, set[UUID]().union(*wanted.values()))
+        # One more row of a kind may have come between the look and the lock.
+        sets = [
+            (message, refs)
+            for message, refs in zip(messages, concerns, strict=True)
+            if any(isinstance(ids, tuple) for ids in refs.values())
+        ]
+        if sets:
+            again = await self.service.concerns(self.connection, [message for message, _ in sets])
+            if [dict(refs) for refs in again] != [dict(refs) for _, refs in sets]:
+                raise Stale("which rows are concerned")
         return {message.id: refs for message, refs in zip(messages, concerns, strict=True)}
 
     def _one(
         self,
         message: Message,
         new: set[UUID],
-        refs: Mapping[str, UUID] | None,
+        refs: Refs | None,
         standing: set[int],
     ) -> Outcome:
         if message.inbox:
@@ -226,11 +244,16 @@ class Pass:
         if message.fault is not None:
             return self._park(message, message.fault)
         if message.timer_number is not None and (
-            message.timer_number not in standing or message.timer_id in self.schedules
+            message.timer_number not in standing or message.timer_id in self.effects.timers
         ):
             return Outcome("ignored", "timer_no_longer_stands")
         if refs is None:
             raise AssertionError("a fresh message always has its rows")
+        about = _ids(refs)[0]
+        if about in self.erased or about in self.effects.erased:
+            if message.kind == "command":
+                raise Refused("erased")
+            return Outcome("ignored", "erased")
         try:
             state = self._state(refs)
             if message.kind == "command":
@@ -247,15 +270,23 @@ class Pass:
             log.error("fault_in_decide", service=self.service.name, type=message.type, **where(error))
             return self._park(message, f"fault: {type(error).__name__}")
 
-    def _state(self, refs: Mapping[str, UUID]) -> Any:
-        documents = {name: self.rows[self.service.tables[name].name, id_].get() for name, id_ in refs.items()}
+    def _state(self, refs: Refs) -> Any:
+        documents = {
+            name: tuple(self._row(name, one).get() for one in ids)
+            if isinstance(ids, tuple)
+            else self._row(name, ids).get()
+            for name, ids in refs.items()
+        }
         return self.service.state(ids=refs, **documents)
 
-    def _check_command(self, message: Message, state: Any, refs: Mapping[str, UUID]) -> None:
+    def _row(self, name: str, id_: UUID) -> Row:
+        return self.rows[self.service.tables[name].name, id_]
+
+    def _check_command(self, message: Message, state: Any, refs: Refs) -> None:
         """The unit and the version: what is known only once the row is locked."""
         about = next(iter(refs))
         document = getattr(state, about)
-        row = self.rows[self.service.tables[about].name, refs[about]]
+        row = self._row(about, _ids(refs)[0])
         unit = getattr(document, "unit", None) or getattr(message.body, "unit", None)
         actor = message.actor
         if actor is not None and actor.kind in ("staff", "publisher") and unit and unit not in actor.units:
@@ -266,35 +297,36 @@ class Pass:
                 "changed_meanwhile", field="version", shown=shown, stored=row.version, about=str(row.id)
             )
 
-    def _apply(
-        self, message: Message, refs: Mapping[str, UUID], before: Any, decision: Decision[Any]
-    ) -> Outcome:
+    def _apply(self, message: Message, refs: Refs, before: Any, decision: Decision[Any]) -> Outcome:
         written: list[tuple[str, str, str, str | None]] = [
             (type(event).__name__, event.topic, event.key, event.model_dump_json(by_alias=True))
             for event in decision.events
         ]
         written += [("Tombstone", one.topic, one.key, None) for one in decision.tombstones]
-        held = {str(row_id) for row_id in refs.values()}
+        ids = _ids(refs)
+        held = {str(row_id) for row_id in ids}
         for name, topic, key, _ in written:
-            # A reply is ordered by the publisher's reference, whose row is the referral's.
-            if key not in held and topic != REPLIES:
+            # A reply is ordered by the publisher's reference, whose row is the referral's; a unit's row has
+            # an id that is derived from the unit's own.
+            if key not in held and topic != REPLIES and derived_id("unit", key) not in ids:
                 raise AssertionError(f"{name} is written without holding the row of its key")
         if any(len((body or "").encode()) > LARGEST_EVENT_BYTES for *_, body in written):
             raise Refused("too_large", status=413)
         # From here on nothing raises: a message that is parked has changed nothing.
-        for name, id_ in refs.items():
-            document = getattr(decision.state, name)
-            if document is not getattr(before, name):
-                self.rows[self.service.tables[name].name, id_].put(document)
-        about = next(iter(refs))
-        main = self.rows[self.service.tables[about].name, refs[about]]
+        for name, which in refs.items():
+            old, new = getattr(before, name), getattr(decision.state, name)
+            several = zip(which, old, new, strict=True) if isinstance(which, tuple) else ((which, old, new),)
+            for id_, was, document in several:
+                if document is not was:
+                    self._row(name, id_).put(document)
+        main = self._row(next(iter(refs)), ids[0])
         version = main.version + main.dirty
         for ordinal, (name, topic, key, body) in enumerate(written):
             id_ = uuid5(message.id, f"{name}/{ordinal}")
-            self.outbox.append((id_, topic, key, name, body, message.id, version, self.now))
-        for timer in decision.timers:
-            self.schedules[timer.id] = timer
-        self.appends += decision.appends
+            self.effects.outbox.append((id_, topic, key, name, body, message.id, version, self.now))
+        self.effects.timers |= {timer.id: timer for timer in decision.timers}
+        self.effects.appends += decision.appends
+        self.effects.erased |= decision.erased
         outcome = Outcome(
             "done",
             id=main.id,
@@ -304,7 +336,7 @@ class Pass:
         )
         if message.digest is not None:
             kept = {"id": str(main.id), "version": version, "events": outcome.events, **decision.answer}
-            self.answers.append((message.id, message.digest, json.dumps(kept, default=str)))
+            self.effects.answers.append((message.id, message.digest, json.dumps(kept, default=str)))
         return outcome
 
     def _park(self, message: Message, reason: str, *, waiting: bool = False) -> Outcome:
@@ -315,75 +347,10 @@ class Pass:
         return Outcome("waiting" if waiting else "parked", reason)
 
     async def _save(self, messages: Sequence[Message]) -> None:
-        connection = self.connection
-        await stored.save(connection, self.rows.values())
-        if self.outbox:
-            await self._save_outbox()
-        await self._save_timers(messages)
-        for name in sorted({append.table for append in self.appends}):
-            rows_json = [dict(append.row) for append in self.appends if append.table == name]
-            columns = ", ".join(sorted(rows_json[0]))
-            await connection.execute(
-                f"INSERT INTO {name} ({columns}) SELECT {columns} "  # noqa: S608
-                f"FROM jsonb_populate_recordset(NULL::{name}, $1::jsonb)",
-                json.dumps(rows_json, default=str),
-            )
-            await connection.execute("SELECT pg_notify($1, '')", name)
-        if self.answers:
-            await connection.execute(
-                "INSERT INTO command_answer (id, digest, answer, answered_at) "
-                "SELECT id, digest, answer::jsonb, $4 "
-                "FROM unnest($1::uuid[], $2::bytea[], $3::text[]) AS a (id, digest, answer)",
-                *_columns(self.answers),
-                self.now,
-            )
+        await stored.save(self.connection, self.rows.values())
+        await self.effects.save(self.connection, messages, self.now)
         if self.to_park and self.releasing is None:
-            await parked.park(connection, self.to_park, self.service.sealer, self.now)
-
-    async def _save_outbox(self) -> None:
-        await self.connection.execute(
-            "INSERT INTO outbox (id, topic, key, type, body, cause, version, written_at) "
-            "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], "
-            "$6::uuid[], $7::int[], $8::timestamptz[])",
-            *_columns(self.outbox),
-        )
-        await self.connection.execute("SELECT pg_notify('outbox', '')")
-
-    async def _save_timers(self, messages: Sequence[Message]) -> None:
-        done = [m for m in messages if m.timer_number is not None]
-        if done:
-            # Handled, ignored or duplicate: a timer's row goes with its message, unless it was
-            # scheduled anew meanwhile and so has another number.
-            await self.connection.execute(
-                "DELETE FROM timer USING unnest($1::uuid[], $2::bigint[]) AS done (id, number) "
-                "WHERE timer.id = done.id AND timer.number = done.number",
-                [m.timer_id for m in done],
-                [m.timer_number for m in done],
-            )
-        cancelled = [id_ for id_, timer in self.schedules.items() if isinstance(timer, Cancel)]
-        if cancelled:
-            await self.connection.execute(
-                "DELETE FROM timer WHERE id = ANY($1::uuid[])", sorted(cancelled, key=int)
-            )
-        scheduled = sorted(
-            (id_, type(timer.timer).__name__, timer.timer.model_dump_json(), timer.at)
-            for id_, timer in self.schedules.items()
-            if isinstance(timer, Schedule)
-        )
-        if scheduled:
-            await self.connection.execute(
-                "INSERT INTO timer (id, type, body, due_at) "
-                "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) "
-                # The same timer once more replaces the earlier one, under a new number.
-                "ON CONFLICT (id) DO UPDATE SET number = nextval('timer_number'), "
-                "body = excluded.body, due_at = excluded.due_at",
-                *_columns(scheduled),
-            )
-            await self.connection.execute("SELECT pg_notify('timer', '')")
-
-
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+            await parked.park(self.connection, self.to_park, self.service.sealer, self.now)
 
 
 def _ordered_keys(messages: Sequence[Message]) -> list[tuple[str, str]]:

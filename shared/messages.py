@@ -128,13 +128,17 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[S]):
-    """What a message leads to: the new state, and everything that follows from it."""
+    """What a message leads to: the new state, and everything that follows from it.
+
+    `erased` are the ids that never come back, each with the message that erased it (`shared/erasing.py`).
+    """
 
     state: S
     events: tuple[Event, ...] = ()
     timers: tuple[Schedule | Cancel, ...] = ()
     appends: tuple[Append, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
+    erased: Mapping[UUID, str] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -28,6 +28,10 @@ SAVE = (
     "FROM unnest($1::uuid[], $2::int[], $3::text[]) AS new (id, version, doc) "
     "WHERE row.id = new.id AND row.version = new.version"
 )
+DELETE = (
+    "DELETE FROM {table} AS row USING unnest($1::uuid[], $2::int[]) AS old (id, version) "
+    "WHERE row.id = old.id AND row.version = old.version"
+)
 UNMAKE = "DELETE FROM {table} WHERE id = ANY($1::uuid[]) AND doc IS NULL"
 
 
@@ -82,14 +86,17 @@ async def lock(connection: Connection, wanted: Wanted) -> dict[tuple[str, UUID],
 
 
 async def save(connection: Connection, rows: Iterable[Row]) -> None:
-    """Write what changed and delete what was made and stayed empty.
+    """Write what changed, delete what is no more, and what was made and stayed empty.
 
     Raises `Stale` if a row is not at the version that was loaded.
     """
     dirty: dict[str, list[Row]] = {}
+    gone: dict[str, list[Row]] = {}
     empty: dict[str, list[UUID]] = {}
     for row in rows:
-        if row.dirty:
+        if row.dirty and row.document is None and row.stored is not None:
+            gone.setdefault(row.table, []).append(row)
+        elif row.dirty and row.document is not None:
             dirty.setdefault(row.table, []).append(row)
         elif row.stored is None:
             empty.setdefault(row.table, []).append(row.id)
@@ -102,5 +109,11 @@ async def save(connection: Connection, rows: Iterable[Row]) -> None:
         )
         if saved != f"UPDATE {len(changed)}":
             raise Stale(f"{table}: {saved} of {len(changed)}")
+    for table, old in sorted(gone.items()):
+        deleted = await connection.execute(
+            DELETE.format(table=table), [row.id for row in old], [row.version for row in old]
+        )
+        if deleted != f"DELETE {len(old)}":
+            raise Stale(f"{table}: {deleted} of {len(old)}")
     for table, ids in sorted(empty.items()):
         await connection.execute(UNMAKE.format(table=table), ids)

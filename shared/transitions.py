@@ -65,15 +65,20 @@ class Lifecycle:
 
 
 class Workflow:
-    """All lifecycles of a service. Each message class belongs to exactly one of them."""
+    """All lifecycles of a service.
+
+    A message class may stand in several, as a certificate is a candidate's or a mentor's: then the first row
+    that a message concerns says which one it is about.
+    """
 
     def __init__(self, *lifecycles: Lifecycle) -> None:
         self.lifecycles = lifecycles
-        self.of: dict[type[BaseModel], Lifecycle] = {}
+        self.of: dict[type[BaseModel], tuple[Lifecycle, ...]] = {}
         for lifecycle in lifecycles:
             for row in lifecycle.rows:
-                if self.of.setdefault(row.message, lifecycle) is not lifecycle:
-                    raise ValueError(f"{row.message.__name__} stands in two lifecycles")
+                known = self.of.get(row.message, ())
+                if lifecycle not in known:
+                    self.of[row.message] = (*known, lifecycle)
 
     @property
     def messages(self) -> Iterable[type[BaseModel]]:
@@ -81,7 +86,7 @@ class Workflow:
 
     def decide(self, state: Any, message: Message, rules: Any, now: datetime) -> Decision[Any] | Ignored:
         """Pure. Raises `Refused` for a command that its state does not allow."""
-        lifecycle = self.of.get(type(message.body))
+        lifecycle = self._about(type(message.body), state)
         if lifecycle is None:
             return Ignored("not_for_this_service")
         current = state_of(state, lifecycle.aggregate)
@@ -101,6 +106,13 @@ class Workflow:
                     f"which its row does not allow"
                 )
         return result
+
+    def _about(self, message: type[BaseModel], state: Any) -> Lifecycle | None:
+        known = self.of.get(message, ())
+        if len(known) < 2:
+            return known[0] if known else None
+        first = next(iter(state.ids))
+        return next((one for one in known if one.aggregate == first), None)
 
 
 def state_of(state: Any, aggregate: str) -> str:

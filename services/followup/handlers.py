@@ -30,7 +30,7 @@ def _concerned(message: Message, cases: dict[UUID, UUID]) -> dict[str, UUID]:
     body: Any = message.body
     if isinstance(body, Tombstone):
         return {"case": UUID(body.key)}
-    if WORKFLOW.of[type(body)].aggregate == "case":
+    if WORKFLOW.of[type(body)][0].aggregate == "case":
         return {"case": body.case_id}
     if type(body) in BY_PLACEMENT:
         placement = body.placement_id

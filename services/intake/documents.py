@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from services.intake.registers import Enquiry, Partner, Staff, UnitFile
 from shared.contracts.intake import GoalText, Profile
+from shared.contracts.intake_commands import ParallelActivity
 from shared.contracts.model import (
     Channel,
     Code,
@@ -38,6 +40,15 @@ class Fault(Value):
     field: str
 
 
+class Glass(Value):
+    """Who broke the glass to look at somebody, why, and until when."""
+
+    subject: str
+    looker_id: UUID | None = None
+    reason: FreeText
+    until: datetime
+
+
 class Referral(Value):
     """A referral (henvisning) under its publisher's reference. `sealed` is the document as it came.
 
@@ -46,7 +57,7 @@ class Referral(Value):
     """
 
     id: UUID
-    state: Literal["accepted", "refused"]
+    state: Literal["accepted", "refused", "erased"]
     source: str
     source_reference: str | None = None
     unit: str | None = None
@@ -86,6 +97,8 @@ class Person(Value):
     channel: Channel = "email"
     protected: bool = False
     contact_version: int = 1
+    merged_into: UUID | None = None
+    glass: tuple[Glass, ...] = ()
 
 
 class StepDone(Value):
@@ -98,8 +111,12 @@ class StepDone(Value):
 
 
 class Consent(Value):
+    """A consent (samtykke) that was given or taken back, by whom, and how they were heard."""
+
     given: bool
     on: date
+    given_by: Literal["candidate", "guardian"] = "candidate"
+    heard_by: Code | None = None
 
 
 class Certificate(Value):
@@ -134,7 +151,17 @@ class CaseFile(Value):
     """
 
     id: UUID
-    state: Literal["preparing", "ready", "matched", "started", "ended", "paused", "withdrawn"] = "preparing"
+    state: Literal[
+        "preparing",
+        "ready",
+        "matched",
+        "started",
+        "ended",
+        "paused",
+        "withdrawn",
+        "declined",
+        "erased",
+    ] = "preparing"
     unit: str
     programme: Code
     rules_version: str
@@ -156,6 +183,14 @@ class CaseFile(Value):
     profile: Profile = Profile()
     presentation: FreeText | None = None
     foreign_qualification: FreeText | None = None
+    foreign_recognition: Code | None = None
+    experience: FreeText | None = None
+    education: FreeText | None = None
+    education_level: Code | None = None
+    interests: FreeText | None = None
+    options: tuple[Code, ...] = ()
+    parallel_activities: tuple[ParallelActivity, ...] = ()
+    job_in_prospect: bool | None = None
     goals: tuple[GoalText, ...] = ()
     texts_version: int = 0
     done: tuple[StepDone, ...] = ()
@@ -165,27 +200,50 @@ class CaseFile(Value):
     cleared: bool = False
     paused_from: Literal["preparing", "ready", "matched", "started"] | None = None
     reason: Code | None = None
+    support: Code | None = None
+    heard_by: Code | None = None
     match: Match | None = None
+    chosen_by_candidate: bool = True
+    ended_on: date | None = None
 
 
 class HostFile(Value):
-    """A host (vært)."""
+    """A host (vært). `available` is one that staff have spoken with; the door leaves it `enquired`.
+
+    What prepares it stands here: expectations in words, how it instructs, feedback, a buddy by name.
+    """
 
     id: UUID
-    state: Literal["active"] = "active"
+    state: Literal["enquired", "available", "declined", "retired"] = "available"
     unit: str
     kind: Literal["association", "company", "school"]
     name: Identity
     contact_person_id: UUID
     channel: Code | None = None
     postcode: str | None = None
+    partner_id: UUID | None = None
+    appetite: Code | None = None
+    ask_again_on: date | None = None
+    interviewed_on: date | None = None
+    expectations: FreeText | None = None
+    instruction: tuple[Code, ...] = ()
+    feedback: FreeText | None = None
+    buddy_id: UUID | None = None
+    note: FreeText | None = None
+    in_network: bool = False
+    training_wished: tuple[Code, ...] = ()
+    trained: tuple[Code, ...] = ()
+    reason: Code | None = None
+    support: Code | None = None
+    heard_by: Code | None = None
+    ended_on: date | None = None
 
 
 class Mentor(Value):
-    """A mentor; the id is the person's too."""
+    """A mentor; the id is the person's too. `available` is one who may be proposed."""
 
     id: UUID
-    state: Literal["active"] = "active"
+    state: Literal["enquired", "interviewed", "available", "declined", "retired"] = "available"
     unit: str
     birth_date: date | None = None
     gender: Gender | None = None
@@ -194,13 +252,29 @@ class Mentor(Value):
     profession: Code | None = None
     channel: Code | None = None
     postcode: str | None = None
+    host_id: UUID | None = None
+    partner_id: UUID | None = None
+    pay: Code | None = None
+    languages: Mapping[str, Level] = Field(default_factory=dict)
+    appetite: Code | None = None
+    ask_again_on: date | None = None
+    interviewed_on: date | None = None
+    note: FreeText | None = None
+    agreement_signed_on: date | None = None
+    certificates: Mapping[str, Certificate] = Field(default_factory=dict)
+    training_wished: tuple[Code, ...] = ()
+    trained: tuple[Code, ...] = ()
+    reason: Code | None = None
+    support: Code | None = None
+    heard_by: Code | None = None
+    ended_on: date | None = None
 
 
 class Place(Value):
-    """A place (plads): an opening with a capacity."""
+    """A place (plads): an opening with a capacity. `resting` while its owner takes nobody."""
 
     id: UUID
-    state: Literal["offered", "withdrawn"] = "offered"
+    state: Literal["offered", "resting", "withdrawn"] = "offered"
     unit: str
     host_id: UUID | None = None
     mentor_id: UUID | None = None
@@ -224,9 +298,13 @@ class Place(Value):
 
 @dataclass(frozen=True)
 class State:
-    """What a message meets: the rows it concerns, locked; None is what does not exist yet."""
+    """What a message meets: the rows it concerns, locked; None is what does not exist yet.
 
-    ids: Mapping[str, UUID]
+    The fields in the plural hold several rows of a kind, in the order of `ids`: a person's cases, a mentor's
+    places.
+    """
+
+    ids: Mapping[str, Any]
     referral: Referral | None = None
     person_key: PersonKey | None = None
     person: Person | None = None
@@ -235,3 +313,12 @@ class State:
     host: HostFile | None = None
     mentor: Mentor | None = None
     place: Place | None = None
+    partner: Partner | None = None
+    staff: Staff | None = None
+    unit: UnitFile | None = None
+    enquiry: Enquiry | None = None
+    other: Person | None = None
+    cases: tuple[CaseFile | None, ...] = ()
+    places: tuple[Place | None, ...] = ()
+    referrals: tuple[Referral | None, ...] = ()
+    person_keys: tuple[PersonKey | None, ...] = ()

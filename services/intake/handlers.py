@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 from services.intake.documents import CaseFile, HostFile, Mentor, Person, PersonKey, Place, Referral
 from services.intake.referral import national_key, reference_of
 from services.intake.referring import source_of
+from services.intake.registers import Enquiry, Partner, Staff, UnitFile
 from services.intake.sealing import Secrets
 from services.intake.store import contact_persons_of, persons_of
-from shared.contracts.intake_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
+from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
 from shared.messages import Message
 from shared.postgres import Connection
 from shared.programmes import Programmes
@@ -36,6 +37,15 @@ TABLES = {
     "host": Table("host", HostFile),
     "mentor": Table("mentor", Mentor),
     "place": Table("place", Place),
+    "partner": Table("partner", Partner),
+    "staff": Table("staff", Staff),
+    "unit": Table("unit_file", UnitFile),
+    "enquiry": Table("enquiry", Enquiry),
+    "other": Table("person", Person),
+    "cases": Table("case_file", CaseFile),
+    "places": Table("place", Place),
+    "referrals": Table("referral", Referral),
+    "person_keys": Table("person_key", PersonKey),
 }
 
 Rows = Mapping[str, UUID]

@@ -21,14 +21,9 @@ from shared.contracts.intake import (
     PlaceOffered,
     PlaceWithdrawn,
 )
-from shared.contracts.intake_commands import (
-    ContactDetails,
-    OfferPlace,
-    RegisterHost,
-    RegisterMentor,
-    WithdrawPlace,
-)
+from shared.contracts.intake_commands import ContactDetails
 from shared.contracts.model import Party
+from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
 from shared.messages import Decision, Message, Refused, Stale
 from shared.programmes import Programmes, Unit
 

@@ -29,21 +29,18 @@ from shared.contracts.intake_commands import (
     AgreeGoals,
     AssignCase,
     CompletePreparation,
-    OfferPlace,
     OrderCertificate,
     PauseCase,
     RecordCertificateShown,
     RecordConsent,
     RecordInterview,
-    RegisterHost,
-    RegisterMentor,
     ResumeCase,
     WithdrawCase,
-    WithdrawPlace,
 )
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
 from shared.contracts.model import Command
 from shared.contracts.referral import RegisterReferral
+from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
 from shared.transitions import Does, Lifecycle, On, Workflow
 
 GOING = "preparing ready matched started paused"
@@ -88,11 +85,13 @@ CASE = Lifecycle(
 )
 
 HOST = Lifecycle(
-    "host", (On(RegisterHost, "none active", "active", offering.register_host),), ends=("active",)
+    "host", (On(RegisterHost, "none available", "available", offering.register_host),), ends=("available",)
 )
 
 MENTOR = Lifecycle(
-    "mentor", (On(RegisterMentor, "none active", "active", offering.register_mentor),), ends=("active",)
+    "mentor",
+    (On(RegisterMentor, "none available", "available", offering.register_mentor),),
+    ends=("available",),
 )
 
 PLACE = Lifecycle(

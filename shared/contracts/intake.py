@@ -6,7 +6,7 @@ from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.contracts.model import (
     CaseFields,
@@ -85,9 +85,10 @@ class CaseOpened(CaseEvent):
 
 
 class CaseAssigned(CaseEvent):
-    """A case has a caseworker."""
+    """A case has a caseworker; `unit` is the new one where the case was handed over."""
 
     caseworker: UUID
+    handed_over_from: str | None = None
 
 
 class Profile(Value):
@@ -159,6 +160,33 @@ class CaseClosed(CaseEvent):
     reason: Code
 
 
+class CertificateEvent(IntakeEvent):
+    """About a certificate of a candidate (in a case) or of a mentor; never what it says."""
+
+    key_field: ClassVar[str] = "subject_id"
+    subject_id: UUID = Field(description="The case, or the mentor.")
+    of: Literal["candidate", "mentor"]
+    unit: str
+    kind: Code
+    valid_until: date | None = None
+    programme: Code | None = None
+    case_id: UUID | None = None
+    mentor_id: UUID | None = None
+    rules_version: str | None = None
+    parties: tuple[Party, ...] = ()
+    asked: tuple[Party, ...] = Field(default=(), description="Who is to order or renew it.")
+
+
+class CertificateDue(CertificateEvent):
+    """A certificate can be ordered now (`order`), or is to be renewed ahead of its end (`renew`)."""
+
+    why: Literal["order", "renew"]
+
+
+class CertificateLapsed(CertificateEvent):
+    """A certificate holds no longer."""
+
+
 class PlaceOffered(IntakeEvent):
     """A place (plads) that somebody can fill; again on every change, with all of it."""
 
@@ -207,6 +235,9 @@ class HostRegistered(IntakeEvent):
     unit: str
     kind: Literal["association", "company", "school"]
     channel: Code | None = None
+    partner_id: UUID | None = None
+    stage: Code | None = Field(default=None, description="`enquired`, `available`, `declined`, `retired`.")
+    in_network: bool = False
 
 
 class MentorRegistered(IntakeEvent):
@@ -218,6 +249,95 @@ class MentorRegistered(IntakeEvent):
     gender: Literal["f", "m", "x"] | None = None
     education_level: Code | None = None
     channel: Code | None = None
+    partner_id: UUID | None = None
+    pay: Code | None = None
+    stage: Code | None = Field(default=None, description="`enquired`, `available`, `declined`, `retired`.")
+
+
+class PartnerChanged(IntakeEvent):
+    """A partner and how far the cooperation has come; again on every change."""
+
+    key_field: ClassVar[str] = "partner_id"
+    partner_id: UUID
+    unit: str
+    kind: Code
+    status: Code
+    agreed_on: date | None = None
+    agreed_until: date | None = None
+    dispute: Code | None = None
+
+
+class UnitEvent(IntakeEvent):
+    """About a unit as a whole."""
+
+    key_field: ClassVar[str] = "unit"
+    unit: str
+
+
+class ContactMade(UnitEvent):
+    """Somebody was looked for through a channel, and how many answered (B counts both, zeros too)."""
+
+    channel: Code
+    made_on: date
+    contacts: int = Field(default=1, ge=0)
+    reactions: int = Field(default=0, ge=0)
+    sought: Literal["candidate", "mentor", "host", "partner"] | None = None
+    partner_id: UUID | None = None
+
+
+class TrainingRequested(UnitEvent):
+    """A host or a mentor wishes training; the training office is asked."""
+
+    host_id: UUID | None = None
+    mentor_id: UUID | None = None
+    topics: tuple[Code, ...]
+    requested_on: date
+
+
+class TrainingHeld(UnitEvent):
+    """A course was held."""
+
+    topics: tuple[Code, ...]
+    held_on: date
+    attended: int = Field(ge=0)
+    for_whom: Code | None = None
+
+
+class EnquiryMade(UnitEvent):
+    """Somebody made contact at the unit's door (`asked`: the address is to be confirmed), or confirmed it."""
+
+    enquiry_id: UUID
+    kind: Literal["candidate", "mentor", "host"]
+    stage: Literal["asked", "confirmed"]
+    person_id: UUID
+    channel: Code | None = None
+    answer_by: AwareDatetime | None = None
+    programme: Code | None = None
+    notice_id: UUID | None = Field(default=None, description="The 'mentor wanted' notice that was answered.")
+    parties: tuple[Party, ...] = ()
+    asked: tuple[Party, ...] = ()
+
+
+class UnitClosed(UnitEvent):
+    """A unit takes no more referrals; its cases and mentors are handed over, each by an event of its own."""
+
+    closed_on: date
+    handed_to: str
+
+
+class SubjectErased(IntakeEvent):
+    """A person was erased: once for each case in which they had a part, each place, and with their own key.
+
+    What a reader keeps under the key that only this person could be known by is blanked; where they had a
+    part in somebody else's case (`is_candidate` is false), their part alone goes.
+    """
+
+    key_field: ClassVar[str] = "subject_id"
+    subject_id: UUID
+    kind: Literal["case", "place", "person"]
+    person_id: UUID
+    is_candidate: bool = False
+    unit: str | None = None
 
 
 class Contact(Event):

@@ -1,4 +1,4 @@
-"""What intake can be asked: cases and their preparation, hosts, mentors and places."""
+"""What intake can be asked about a case: its preparation, its pauses and its end."""
 
 from __future__ import annotations
 
@@ -15,17 +15,34 @@ from shared.contracts.model import (
     Code,
     Command,
     FreeText,
-    Hours,
     Identity,
     Language,
-    Level,
     Name,
     Value,
+    Wish,
 )
 
 
 class IntakeCommand(Command):
     """Asked of intake."""
+
+
+class ContactDetails(Value):
+    """A person at a host, a mentor, a guardian or a colleague, as staff type them in."""
+
+    name: Name
+    email: Identity | None = None
+    phone: Identity | None = None
+    language: Language = "da"
+    channel: Channel = "email"
+
+
+class ParallelActivity(Value):
+    """Something the candidate does beside: language lessons, treatment. It takes times and hours."""
+
+    kind: Code
+    times: tuple[Code, ...] = ()
+    hours_per_week: float | None = Field(default=None, ge=0, le=60)
 
 
 class AssignCase(IntakeCommand):
@@ -46,6 +63,15 @@ class RecordInterview(IntakeCommand):
     groups: tuple[Code, ...] = ()
     presentation: FreeText | None = Field(default=None, max_length=4000)
     foreign_qualification: FreeText | None = Field(default=None, max_length=2000)
+    foreign_recognition: Code | None = Field(default=None, description="What it counts for here (D).")
+    experience: FreeText | None = Field(default=None, max_length=4000)
+    education: FreeText | None = Field(default=None, max_length=2000)
+    education_level: Code | None = None
+    interests: FreeText | None = Field(default=None, max_length=2000)
+    options: tuple[Code, ...] = Field(default=(), max_length=8, description="A few realistic industries.")
+    parallel_activities: tuple[ParallelActivity, ...] = Field(default=(), max_length=10)
+    job_in_prospect: bool | None = None
+    guardian: ContactDetails | None = None
     caseworker: UUID | None = None
 
 
@@ -81,13 +107,16 @@ class RecordConsent(IntakeCommand):
     kind: Code
     given: bool = True
     on: date | None = None
+    given_by: Literal["candidate", "guardian"] = "candidate"
+    heard_by: Code | None = Field(default=None, description="How they were heard, where not in writing.")
 
 
 class OrderCertificate(IntakeCommand):
-    """A certificate was ordered."""
+    """A certificate was ordered, for the candidate of a case or for a mentor."""
 
     service: ClassVar[str] = "intake"
-    case_id: UUID
+    case_id: UUID | None = None
+    mentor_id: UUID | None = None
     kind: Code
     ordered_on: date | None = None
 
@@ -96,11 +125,20 @@ class RecordCertificateShown(IntakeCommand):
     """A certificate was shown: when, to whom and until when it holds; never what it says."""
 
     service: ClassVar[str] = "intake"
-    case_id: UUID
+    case_id: UUID | None = None
+    mentor_id: UUID | None = None
     kind: Code
     shown_on: date | None = None
     shown_to: UUID | None = None
     valid_until: date | None = None
+
+
+class ChangeWishes(IntakeCommand):
+    """The candidate wishes something else, as plan A and plan B."""
+
+    service: ClassVar[str] = "intake"
+    case_id: UUID
+    wishes: tuple[Wish, ...] = Field(min_length=1, max_length=20)
 
 
 class PauseCase(IntakeCommand):
@@ -124,78 +162,25 @@ class WithdrawCase(IntakeCommand):
     service: ClassVar[str] = "intake"
     case_id: UUID
     reason: Code = "candidate_withdrew"
+    heard_by: Code | None = None
 
 
-class ContactDetails(Value):
-    """A person at a host, or a mentor, as staff type them in."""
-
-    name: Name
-    email: Identity | None = None
-    phone: Identity | None = None
-    language: Language = "da"
-    channel: Channel = "email"
-
-
-class RegisterHost(IntakeCommand):
-    """A host with its contact person. Without `host_id` a new one is made."""
+class ReopenCase(IntakeCommand):
+    """A case that was over goes on, in a new round."""
 
     service: ClassVar[str] = "intake"
-    host_id: UUID | None = None
-    unit: str
-    kind: Literal["association", "company", "school"]
-    name: Name
-    contact_person: ContactDetails
-    channel: Code | None = None
-    postcode: str | None = None
+    case_id: UUID
+    reason: Code
 
 
-class RegisterMentor(IntakeCommand):
-    """A mentor. Without `mentor_id` a new one is made; the mentor's id is their person id."""
+class DeclineCandidate(IntakeCommand):
+    """Say no to a candidate: a coded reason, never the detail, and where else to go."""
 
     service: ClassVar[str] = "intake"
-    mentor_id: UUID | None = None
-    unit: str
-    contact: ContactDetails
-    birth_date: date | None = None
-    gender: Literal["f", "m", "x"] | None = None
-    education_level: Code | None = None
-    field: Code | None = None
-    profession: Code | None = None
-    channel: Code | None = None
-    postcode: str | None = None
-
-
-class OfferPlace(IntakeCommand):
-    """A host or a volunteer mentor offers a place. Without `place_id` a new one is made."""
-
-    service: ClassVar[str] = "intake"
-    place_id: UUID | None = None
-    unit: str | None = None
-    host_id: UUID | None = None
-    mentor_id: UUID | None = None
-    programmes: tuple[Code, ...] = Field(min_length=1)
-    capacity: int = Field(default=1, ge=1, le=1000)
-    industries: tuple[Code, ...] = ()
-    tasks: tuple[Code, ...] = ()
-    postcode: str | None = None
-    hours_per_week: Hours | None = None
-    times: tuple[Code, ...] = ()
-    required_languages: dict[str, Level] = Field(default_factory=dict)
-    spoken_languages: tuple[Code, ...] = ()
-    helpers: tuple[Code, ...] = ()
-    supported_needs: tuple[Code, ...] = ()
-    required_certificates: tuple[Code, ...] = ()
-    long_training: bool = False
-    available_from: date | None = None
-    available_to: date | None = None
-
-
-class WithdrawPlace(IntakeCommand):
-    """The place is not offered any more; what is agreed on it stays."""
-
-    service: ClassVar[str] = "intake"
-    place_id: UUID
-    reason: Code = "withdrawn"
+    case_id: UUID
+    reason: Code
+    support: Code | None = None
+    heard_by: Code | None = None
 
 
 REFERRERS = STAFF | {"publisher"}

@@ -9,7 +9,17 @@ from __future__ import annotations
 from shared.contracts.model import Command
 from shared.contracts.published import commands
 
-ROLES = ("caseworker", "coordinator", "project_manager", "operator", "publisher", "party")
+ROLES = (
+    "caseworker",
+    "coordinator",
+    "project_manager",
+    "network",
+    "psychologist",
+    "training_office",
+    "operator",
+    "publisher",
+    "party",
+)
 
 
 def table() -> str:

@@ -15,7 +15,31 @@ from pydantic import BaseModel
 
 from shared.contracts.published import GOLDEN, Schema, as_text, commands, events, golden_files
 
-KNOWN = {"unit": "DK-0169", "programme": "foreningspraktik", "rules_version": "2020-01-01"}
+KNOWN = {
+    "unit": "DK-0169",
+    "programme": "foreningspraktik",
+    "rules_version": "2020-01-01",
+    "channel": "library",
+    "name": "Kirsten Eksempel",
+    "given_name": "Amina",
+    "family_name": "Eksempel",
+    "email": "kirsten@example.org",
+    "phone": "+4570102030",
+    "language": "da",
+    "postcode": "2630",
+    "industrie": "retail",
+    "topic": "mentor_role",
+    "task": "practical",
+    "time": "tue-evening",
+    "need": "motivation",
+    "appetite": "looking",
+    "status": "in_dialogue",
+    "partner_roles": "The partner finds the mentors; the unit interviews them.",
+    "interfaces": "Both meet each quarter.",
+    "dispute_steps": "The contacts talk; then the managers meet.",
+    "hand_over_to": "DK-0851/hjoerring",
+    "handed_to": "DK-0851/hjoerring",
+}
 BY_FORMAT = {"date": "2026-03-16", "date-time": "2026-03-16T10:00:00+01:00"}
 
 
@@ -47,6 +71,8 @@ def _object(name: str, schema: Schema, root: Schema) -> Any:
 def _text(name: str, schema: Schema, root: Schema) -> str:
     if schema.get("format") == "uuid":
         return str(uuid5(NAMESPACE_OID, name))
+    if schema.get("minLength", 0) > len("other"):
+        return KNOWN.get(name, "The contact person cannot be reached today.")
     return BY_FORMAT.get(schema.get("format", ""), KNOWN.get(name, "other"))
 
 
@@ -56,7 +82,10 @@ def _number(name: str, schema: Schema, root: Schema) -> int:
 
 DRAWN: dict[str, Callable[[str, Schema, Schema], Any]] = {
     "object": _object,
-    "array": lambda name, schema, root: [_value(name.removesuffix("s"), schema.get("items", {}), root)],
+    "array": lambda name, schema, root: [
+        _value(name.removesuffix("s") + str(number or ""), schema.get("items", {}), root)
+        for number in range(schema.get("minItems", 1))
+    ],
     "string": _text,
     "integer": _number,
     "number": _number,

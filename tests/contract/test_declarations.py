@@ -20,6 +20,8 @@ SERVICES = {"intake", "matching", "followup", "notifications"}
 MAY_HOLD = {"Contact": {"identity"}, "CaseTexts": {"free_text"}, "Referral": {"identity"}}
 OPEN_TEXTS = {
     "unit": "an id of units.toml",
+    "handed_to": "an id of units.toml",
+    "handed_over_from": "an id of units.toml",
     "programme": "an id of a programme definition",
     "rules_version": "a date of a programme definition",
     "source": "the publisher's own",

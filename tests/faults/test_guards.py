@@ -11,6 +11,7 @@ import pytest
 from demo.embedded.kafka import EmbeddedKafka
 from shared import outbox, parked, stored
 from shared.corridor import Pass
+from shared.effects import Effects
 from shared.hosting import Host
 from shared.messages import Message
 from shared.postgres import Connection
@@ -30,15 +31,14 @@ def without_inbox(patch: pytest.MonkeyPatch) -> None:
 
 def without_one_transaction(patch: pytest.MonkeyPatch) -> None:
     """The event is written first, in a transaction of its own."""
-    save = Pass._save_outbox
+    save = Effects._save_outbox
 
-    async def save_apart(self: Pass) -> None:
-        inside = self.connection
-        async with self.service.pool.acquire() as self.connection:
-            await save(self)
-        self.connection = inside
+    async def save_apart(self: Effects, connection: Connection) -> None:
+        pool = connection._holder._pool  # type: ignore[union-attr]
+        async with pool.acquire() as another:
+            await save(self, another)
 
-    patch.setattr(Pass, "_save_outbox", save_apart)
+    patch.setattr(Effects, "_save_outbox", save_apart)
 
 
 def without_row_lock(patch: pytest.MonkeyPatch) -> None:

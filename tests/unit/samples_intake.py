@@ -22,20 +22,17 @@ from shared.contracts.intake_commands import (
     CompletePreparation,
     ContactDetails,
     GoalInWords,
-    OfferPlace,
     OrderCertificate,
     PauseCase,
     RecordCertificateShown,
     RecordConsent,
     RecordInterview,
-    RegisterHost,
-    RegisterMentor,
     ResumeCase,
     WithdrawCase,
-    WithdrawPlace,
 )
 from shared.contracts.model import derived_id, match_id
 from shared.contracts.referral import RegisterReferral
+from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
 from tests.builders import PROGRAMME, STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
 from tests.servers.intake import referral
 from tests.unit.exploring import Sample, Samples, World, message
