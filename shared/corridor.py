@@ -13,6 +13,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ import structlog
 from pydantic import BaseModel
 
 from shared import erasing, metrics, parked, stored
-from shared.contracts.model import derived_id
+from shared.contracts.model import Event, derived_id
 from shared.contracts.topics import REPLIES
 from shared.effects import Effects
 from shared.logs import where
@@ -62,6 +63,15 @@ Refs = Mapping[str, UUID | tuple[UUID, ...]]
 
 def _ids(refs: Refs) -> list[UUID]:
     return [one for ids in refs.values() for one in (ids if isinstance(ids, tuple) else (ids,))]
+
+
+def _about(message: Message, refs: Refs) -> set[UUID]:
+    """What a message is about: its first row, and an event's key. If either is erased it has no effect."""
+    about = set(_ids(refs)[:1])
+    if isinstance(message.body, Event):
+        with suppress(ValueError):
+            about.add(UUID(message.body.key))
+    return about
 
 
 @dataclass(frozen=True)
@@ -215,7 +225,8 @@ class Pass:
         await stored.make(self.connection, wanted)
         self.rows |= await stored.lock(self.connection, wanted)
         if wanted:
-            self.erased = await erasing.listed(self.connection, set[UUID]().union(*wanted.values()))
+            about = (_about(*one) for one in zip(messages, concerns, strict=True))
+            self.erased = await erasing.listed(self.connection, set[UUID]().union(*about))
         # One more row of a kind may have come between the look and the lock.
         sets = [
             (message, refs)
@@ -249,8 +260,7 @@ class Pass:
             return Outcome("ignored", "timer_no_longer_stands")
         if refs is None:
             raise AssertionError("a fresh message always has its rows")
-        about = _ids(refs)[0]
-        if about in self.erased or about in self.effects.erased:
+        if _about(message, refs) & (self.erased | self.effects.erased.keys()):
             if message.kind == "command":
                 raise Refused("erased")
             return Outcome("ignored", "erased")
