@@ -15,6 +15,7 @@ from shared.contracts.model import (
     Code,
     Command,
     Event,
+    FreeText,
     Hours,
     Instant,
     Points,
@@ -66,6 +67,13 @@ class ProposalWithdrawn(ProposalEvent):
     """Taken back, because the case or the place is gone or staff said so."""
 
     reason: Code
+
+
+class MatchMeetingBooked(ProposalEvent):
+    """The parties meet before they agree (matchmøde)."""
+
+    at: Instant
+    mode: Literal["in_person", "phone", "video"] = "in_person"
 
 
 class MatchAgreed(MatchingEvent):
@@ -120,6 +128,31 @@ class CaseUnmatched(MatchingEvent):
     would_help: tuple[WouldHelp, ...] = ()
 
 
+class MentorWanted(MatchingEvent):
+    """A notice without identity: field, stage and the task ahead, for chosen partners and the enquiry page."""
+
+    notice_id: UUID
+    field: Code
+    stage: Code
+    task: Code
+    industries: tuple[Code, ...] = ()
+    profession: Code | None = None
+    education_level: Code | None = None
+    languages: tuple[Code, ...] = ()
+    times: tuple[Code, ...] = ()
+    wished_mentor_gender: Literal["f", "m", "x"] | None = None
+    partners: tuple[UUID, ...] = ()
+    on_enquiry_page: bool = True
+    published_on: date
+
+
+class MentorWantedWithdrawn(MatchingEvent):
+    """The notice is taken down."""
+
+    notice_id: UUID
+    reason: Code
+
+
 # What matching can be asked.
 
 
@@ -144,6 +177,48 @@ class AnswerProposal(Command):
     answer: Literal["yes", "no"]
     reason: Code | None = None
     heard_by: Channel | None = None
+
+
+class OverrideProposal(Command):
+    """Propose this place to this case instead of what the solver would, with a reason that is kept.
+
+    A hard rule is broken only by a role that the programme names for it; a full place by nobody.
+    """
+
+    service: ClassVar[str] = "matching"
+    case_id: UUID
+    place_id: UUID
+    reason: Code
+    note: FreeText | None = Field(default=None, max_length=2000)
+
+
+class BookMatchMeeting(Command):
+    """When the parties of a proposal meet; booked again it is moved."""
+
+    service: ClassVar[str] = "matching"
+    proposal_id: UUID
+    at: Instant
+    mode: Literal["in_person", "phone", "video"] = "in_person"
+
+
+class PublishMentorWanted(Command):
+    """Look for a mentor for a case that has none. What is left out is taken from the case's profile."""
+
+    service: ClassVar[str] = "matching"
+    case_id: UUID
+    field: Code | None = None
+    stage: Code | None = None
+    task: Code | None = None
+    partners: tuple[UUID, ...] = Field(default=(), max_length=50)
+    on_enquiry_page: bool = True
+
+
+class WithdrawMentorWanted(Command):
+    """Take the notice down."""
+
+    service: ClassVar[str] = "matching"
+    notice_id: UUID
+    reason: Code = "withdrawn"
 
 
 class WithdrawProposal(Command):

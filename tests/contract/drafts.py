@@ -32,6 +32,8 @@ KNOWN = {
     "task": "practical",
     "time": "tue-evening",
     "need": "motivation",
+    "field": "healthcare",
+    "stage": "choosing_education",
     "appetite": "looking",
     "status": "in_dialogue",
     "partner_roles": "The partner finds the mentors; the unit interviews them.",
