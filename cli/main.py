@@ -1,13 +1,15 @@
 """The `makker` command: what an operator does from a shell.
 
-Job: start a service, make keys, check programme definitions, create topics. Guarantee: each command ends
-with 0 only if all is as it should be, and says what is wrong in words and not in a traceback. It changes
-nothing in a database and moves no message.
+Job: start a service, make keys, check programme definitions, create topics, bring in a list of people.
+Guarantee: each command ends with 0 only if all is as it should be, and says what is wrong in words and not
+in a traceback. It touches no database and moves no message; what it brings in goes through intake's doors.
 """
 
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from enum import StrEnum
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,11 +31,11 @@ SERVICES = ("intake", "matching", "followup", "notifications")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
-def stop(*lines: str) -> NoReturn:
-    """Say what is wrong, on standard error, and end with 1."""
+def stop(*lines: str, code: int = 1) -> NoReturn:
+    """Say what is wrong, on standard error, and end."""
     for line in lines:
         typer.echo(line, err=True)
-    raise typer.Exit(1)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -98,6 +100,56 @@ def topics(
     Console().print(_as_table(findings))
     if any(finding.differences for finding in findings):
         raise typer.Exit(1)
+
+
+class Kind(StrEnum):
+    """What the lines of a list are."""
+
+    candidates = "candidates"
+    mentors = "mentors"
+    hosts = "hosts"
+
+
+@app.command(name="import")
+def import_list(
+    file: Annotated[Path, typer.Argument(help="A list as CSV or .xlsx.", exists=True, dir_okay=False)],
+    kind: Annotated[Kind | None, typer.Option(help="Else a column `type` says it for each line.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Where it has no column, as DK-0169.")] = None,
+    programme: Annotated[str | None, typer.Option(help="Where it has no column.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Where it has no column, as jobcentre.")] = None,
+    referred_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%d-%m-%Y"], help="Where it has no column.")
+    ] = None,
+    chosen: Annotated[
+        bool | None, typer.Option("--chosen/--not-chosen", help="Whether the candidates chose it themselves.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check alone; nothing is sent.")] = False,
+    skip_faulty: Annotated[bool, typer.Option("--skip-faulty", help="Send the lines without fault.")] = False,
+    url: Annotated[str | None, typer.Option(envvar="MAKKER_URL", help="Where Makker is served.")] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="MAKKER_TOKEN", help="Better in the variable: others see a command.")
+    ] = None,
+) -> None:
+    """Bring in people and hosts from a list; --dry-run says every fault first (docs/import.md)."""
+    if find_spec("services.intake") is None:
+        stop("This installation does not hold intake, which judges the lines.", code=2)
+    importing = import_module("cli.importing.command")
+    given = {
+        "unit": unit,
+        "programme": programme,
+        "channel": channel,
+        "referred_on": referred_on.date().isoformat() if referred_on else None,
+        "chosen_by_candidate": chosen,
+    }
+    try:
+        programmes = load()
+        known = importing.understood(given, programmes)
+    except DefinitionError as error:
+        stop(*error.faults, code=2)
+    except ValueError as error:
+        stop(str(error), code=2)
+    asked = importing.Asked(file, kind and kind.value, known, dry_run, skip_faulty, url, token)
+    raise typer.Exit(importing.run(asked, programmes))
 
 
 def _as_table(findings: list[Finding]) -> Table:
