@@ -7,26 +7,55 @@ compare fields with each other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import TypeAdapter
 
 from services.intake.documents import Fault
 from shared.contracts.model import Name
 from shared.programmes import Codes
+from shared.reading import UNSTORABLE
 
 MALFORMED = "malformed"
 MOST_CODES = 50
 """No list of codes is longer; each wrong one is a reason, and the reasons must fit into one answer."""
 NAME: TypeAdapter[str] = TypeAdapter(Name)
+PLAIN_ADDRESS = re.compile(r"(?=.{1,64}\Z)([a-z0-9]+(?:[._+-][a-z0-9]+)*)@([a-z0-9.-]+)")
+"""What nearly every address looks like: about what stands before its @ there is nothing to ask."""
 Fields = Mapping[str, Any]
 
 
 def is_storable(text: str) -> bool:
     """Neither NUL, which PostgreSQL cannot store, nor half a character."""
-    return "\x00" not in text and not any(0xD800 <= ord(character) < 0xE000 for character in text)
+    return UNSTORABLE.search(text) is None
+
+
+def email_address(text: str) -> str | None:
+    """The address as it is written best; None if it can be none. Whether it is somebody's, nobody asks."""
+    plain = PLAIN_ADDRESS.fullmatch(text)
+    if plain is None:
+        return _checked(text)
+    domain = _domain(plain[2])
+    return f"{plain[1]}@{domain}" if domain is not None else None
+
+
+@lru_cache(maxsize=1000)
+def _domain(domain: str) -> str | None:
+    """There are few domains, and checking one costs more than all else that is asked of a referral."""
+    address = _checked(f"a@{domain}")
+    return address.removeprefix("a@") if address is not None else None
+
+
+def _checked(text: str) -> str | None:
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
+        return None
 
 
 class FieldReader:
@@ -51,14 +80,15 @@ class FieldReader:
     ) -> str | None:
         """A text without what cannot be stored; blank is as good as absent."""
         value = holder.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        text = value.strip() if isinstance(value, str) else value
+        if text is None or text == "":
             if required:
                 self.fault(MALFORMED, path + name)
             return None
-        if not isinstance(value, str) or len(value.strip()) > longest or not is_storable(value):
+        if not isinstance(text, str) or len(text) > longest or not is_storable(text):
             self.fault(MALFORMED, path + name)
             return None
-        return value.strip()
+        return text
 
     def name(self, holder: Fields, name: str, path: str) -> str | None:
         text = self.text(holder, name, path, required=True)

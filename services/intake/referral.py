@@ -17,10 +17,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 
 from services.intake.documents import Fault
-from services.intake.fields import MALFORMED, FieldReader, Fields, is_storable
+from services.intake.fields import MALFORMED, FieldReader, Fields, email_address, is_storable
 from services.intake.national_id import birth_date_of, compact, is_possible
 from shared.contracts.referral import Referral, SchoolPreconditions
 from shared.language import LANGUAGES
@@ -229,13 +228,10 @@ class _Reading(FieldReader):
 
     def _email(self, holder: Fields, path: str) -> str | None:
         text = self.text(holder, "email", path, longest=254)
-        if text is None:
-            return None
-        try:
-            return validate_email(text, check_deliverability=False).normalized
-        except EmailNotValidError:
+        address = email_address(text) if text is not None else None
+        if text is not None and address is None:
             self.fault("bad_email", f"{path}email")
-            return None
+        return address
 
     def _phone(self, holder: Fields, path: str, place: Unit | None) -> str | None:
         text = self.text(holder, "phone", path, longest=40)

@@ -7,9 +7,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.intake.fields import email_address
 from services.intake.national_id import birth_date_of, is_possible
 from services.intake.referral import Judged, canonical, judge, national_key
 from services.intake.referring import in_words
@@ -216,3 +218,30 @@ def test_whatever_stands_in_a_field_the_answer_is_a_referral_or_reasons(changes:
     assert (judged.referral is None) == bool(judged.faults)
     assert all(PROGRAMMES.codes.has("rejections", one.code) for one in judged.faults)
     assert canonical(json.loads(canonical(document))) == canonical(document)
+
+
+LABELS = st.text("ab1-", min_size=1, max_size=30) | st.sampled_from(
+    ["example", "org", "xn--bl-yia", "xn--", "localhost", "test", "invalid", "local", "a" * 63, "a" * 64]
+)
+
+
+@given(
+    st.builds(
+        "{}@{}".format,
+        st.text("aI1.+_-", max_size=70) | st.sampled_from(["info", "Info", "Søren", '"a b"']),
+        st.lists(LABELS, max_size=5).map(".".join) | st.just("[127.0.0.1]"),
+    )
+    | st.emails()
+    | st.text("a1.@- ")
+)
+@example("info@example.org")
+@example("amina.eksempel+1@xn--bl-yia.dk")
+@example("a@example.org\n")
+@example("a@" + "xn--" * 60 + ".org")
+@settings(max_examples=500, deadline=None)
+def test_an_address_that_is_plain_is_judged_like_any_other(text: str) -> None:
+    try:
+        expected: str | None = validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
+        expected = None
+    assert email_address(text) == expected
