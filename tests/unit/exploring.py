@@ -3,6 +3,7 @@
 A world is what a service holds of one case: a document per kind of aggregate. Worlds whose aggregates are in
 the same states count as alike, and of each kind only the first few are explored further, so that it ends.
 A row that a message adds in passing (`Append`) is taken into the world too, if it is one of the aggregates.
+What has nothing to do with each other is explored apart, or there would be a world for each pair of states.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from pydantic import BaseModel
 
 from shared.contracts.model import Command, Timer, derived_id
 from shared.messages import Actor, Append, Decision, Ignored, Message, Refused
-from shared.programmes import Programmes
+from shared.programmes import Programmes, load
 from shared.transitions import NONE, Lifecycle, Workflow
 
 ALIKE_AT_MOST = 4
+UNIT_OF_KEY = {str(derived_id("unit", unit)): unit for unit in load().units}
+"""An event of a unit has the unit's own id as its key, and its row one that is derived from that."""
 World = dict[str, Any]
 
 
@@ -39,7 +42,9 @@ class Samples:
     """What `tests/unit/samples_<service>.py` holds as SERVICE.
 
     `added` reads what comes by an `Append`; `apart` tells worlds of the same states apart, where it takes
-    several messages in one state until it can be left.
+    several messages in one state until it can be left. `several` names the fields of the state that hold
+    rows of a kind, and the aggregate that stands for them here: `{"places": "place"}`. `others` are further
+    groups of samples, each explored by itself.
     """
 
     workflow: Workflow
@@ -48,6 +53,12 @@ class Samples:
     samples: tuple[Sample, ...]
     added: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     apart: Callable[[World], Hashable] = lambda world: None
+    several: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[tuple[Sample, ...], ...] = ()
+
+    @property
+    def groups(self) -> tuple[tuple[Sample, ...], ...]:
+        return (self.samples, *self.others)
 
 
 @dataclass
@@ -109,26 +120,33 @@ def state_in(world: World, name: str) -> str:
 
 def explore(service: Samples, rules: Programmes) -> Explored:
     explored = Explored()
-    seen: dict[Hashable, list[World]] = defaultdict(list)
-    to_do: deque[World] = deque([{}])
-    while to_do:
-        world = to_do.popleft()
-        for step in _steps(service, rules, world):
-            explored.steps.append(step)
-            if step.after is None:
-                continue
-            states = [state_in(step.after, one.aggregate) for one in service.workflow.lifecycles]
-            alike = seen[(*states, service.apart(step.after))]
-            if len(alike) < ALIKE_AT_MOST and step.after not in alike:
-                alike.append(step.after)
-                to_do.append(step.after)
+    for samples in service.groups:
+        seen: dict[Hashable, list[World]] = defaultdict(list)
+        to_do: deque[World] = deque([{}])
+        while to_do:
+            world = to_do.popleft()
+            for step in _steps(service, samples, rules, world):
+                explored.steps.append(step)
+                if step.after is None:
+                    continue
+                states = [state_in(step.after, one.aggregate) for one in service.workflow.lifecycles]
+                alike = seen[(*states, service.apart(step.after))]
+                if len(alike) < ALIKE_AT_MOST and step.after not in alike:
+                    alike.append(step.after)
+                    to_do.append(step.after)
     return explored
 
 
-def _steps(service: Samples, rules: Programmes, world: World) -> Iterator[Step]:
-    for sample in service.samples:
-        ids = {name: service.ids[name] for name in sample.concerns}
-        state = service.state(ids=ids, **{name: world.get(name) for name in sample.concerns})
+def _steps(service: Samples, samples: tuple[Sample, ...], rules: Programmes, world: World) -> Iterator[Step]:
+    several = service.several
+    for sample in samples:
+        ids: dict[str, Any] = {}
+        documents: dict[str, Any] = {}
+        for name in sample.concerns:
+            one = several.get(name, name)
+            ids[name] = (service.ids[one],) if name in several else service.ids[one]
+            documents[name] = (world.get(one),) if name in several else world.get(one)
+        state = service.state(ids=ids, **documents)
         try:
             result = service.workflow.decide(state, sample.message, rules, sample.now)
         except Refused as refusal:
@@ -142,8 +160,11 @@ def _steps(service: Samples, rules: Programmes, world: World) -> Iterator[Step]:
             after = None
             if isinstance(result, Decision):
                 after = _added(service, result.appends) | world
-                after |= {name: getattr(result.state, name) for name in sample.concerns}
-                keys = {str(id_) for id_ in ids.values()}
+                for name in sample.concerns:
+                    found = getattr(result.state, name)
+                    after[several.get(name, name)] = found[0] if name in several else found
+                keys = {str(service.ids[several.get(name, name)]) for name in sample.concerns}
+                keys |= {UNIT_OF_KEY.get(key, key) for key in keys}
                 for event in result.events:
                     if event.key not in keys and event.key_field != "source_reference":
                         fault = AssertionError(f"{type(event).__name__} has no concerned row's key")

@@ -102,15 +102,27 @@ OF_THE_MENTOR = (
     RegisterMentor(mentor_id=PERSON, unit=UNIT, contact=BY_EMAIL),
     RegisterMentor(mentor_id=PERSON, unit=UNIT, contact=BY_EMAIL, field="nonsense"),
 )
-BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
-    (("referral", "case", "person_key", "person"), REFERRALS),
-    (("case",), OF_THE_CASE),
-    (("host", "person"), OF_THE_HOST),
-    (("mentor", "person"), OF_THE_MENTOR),
-    (("place", "host"), (OfferPlace(place_id=PLACE, host_id=HOST, programmes=(PROGRAMME,)),)),
-    (("place", "mentor"), (OfferPlace(place_id=PLACE, mentor_id=PERSON, programmes=(PROGRAMME,)),)),
+Bodies = tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...]
+OF_A_PLACE: Bodies = (
     (("place",), (WithdrawPlace(place_id=PLACE), WithdrawPlace(place_id=PLACE, reason="nonsense"))),
 )
+CASES: Bodies = ((("referral", "case", "person_key", "person"), REFERRALS), (("case",), OF_THE_CASE))
+HOSTS: Bodies = (
+    (("host", "person"), OF_THE_HOST),
+    (("place", "host"), (OfferPlace(place_id=PLACE, host_id=HOST, programmes=(PROGRAMME,)),)),
+    *OF_A_PLACE,
+)
+MENTORS: Bodies = (
+    (("mentor", "person"), OF_THE_MENTOR),
+    (("place", "mentor"), (OfferPlace(place_id=PLACE, mentor_id=PERSON, programmes=(PROGRAMME,)),)),
+    *OF_A_PLACE,
+)
+
+
+def samples(bodies: Bodies) -> tuple[Sample, ...]:
+    return tuple(
+        Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, several in bodies for body in several
+    )
 
 
 def apart(world: World) -> tuple[frozenset[str], str | None]:
@@ -126,6 +138,8 @@ SERVICE = Samples(
     workflow(SECRETS),
     State,
     IDS,
-    tuple(Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, bodies in BODIES for body in bodies),
+    samples(CASES),
     apart=apart,
+    several={"places": "place", "cases": "case"},
+    others=(samples(HOSTS), samples(MENTORS)),
 )
