@@ -336,6 +336,7 @@ class Pass:
             self.effects.outbox.append((id_, topic, key, name, body, message.id, version, self.now))
         self.effects.timers |= {timer.id: timer for timer in decision.timers}
         self.effects.appends += decision.appends
+        self.effects.deletes += decision.deletes
         self.effects.erased |= decision.erased
         outcome = Outcome(
             "done",

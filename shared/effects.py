@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from shared import erasing
-from shared.messages import Append, Cancel, Message, Schedule
+from shared.messages import Append, Cancel, Delete, Message, Schedule
 from shared.postgres import Connection
 
 
@@ -25,6 +25,7 @@ class Effects:
     outbox: list[tuple[Any, ...]] = field(default_factory=list)
     timers: dict[UUID, Schedule | Cancel] = field(default_factory=dict)
     appends: list[Append] = field(default_factory=list)
+    deletes: list[Delete] = field(default_factory=list)
     erased: dict[UUID, str] = field(default_factory=dict)
     answers: list[tuple[UUID, bytes, str]] = field(default_factory=list)
 
@@ -45,6 +46,11 @@ class Effects:
                 json.dumps(rows_json, default=str),
             )
             await connection.execute("SELECT pg_notify($1, '')", name)
+        for delete in self.deletes:
+            await connection.execute(
+                f"DELETE FROM {delete.table} WHERE {delete.column} = ANY($1::uuid[])",  # noqa: S608
+                sorted(delete.ids, key=int),
+            )
         if self.answers:
             await connection.execute(
                 "INSERT INTO command_answer (id, digest, answer, answered_at) "

@@ -127,6 +127,15 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """The rows of such a table whose `column` holds one of these ids are gone."""
+
+    table: str
+    column: str
+    ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision(Generic[S]):
     """What a message leads to: the new state, and everything that follows from it.
 
@@ -137,6 +146,7 @@ class Decision(Generic[S]):
     events: tuple[Event, ...] = ()
     timers: tuple[Schedule | Cancel, ...] = ()
     appends: tuple[Append, ...] = ()
+    deletes: tuple[Delete, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     erased: Mapping[UUID, str] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
@@ -198,6 +208,7 @@ __all__ = [
     "Append",
     "Cancel",
     "Decision",
+    "Delete",
     "Ignored",
     "Message",
     "NotYet",
