@@ -207,12 +207,12 @@ async def _document(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     return own, fields
 
 
-async def body_of(request: Request) -> bytes:
-    """The body, but never more of it than a command may have. Raises `Problem` 413."""
+async def body_of(request: Request, largest_bytes: int = LARGEST_BODY_BYTES) -> bytes:
+    """The body, but never more of it than a command, or this form, may have. Raises `Problem` 413."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
+        if len(body) > largest_bytes:
             raise Problem(413, "too_large")
     return bytes(body)
 

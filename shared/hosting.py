@@ -32,6 +32,7 @@ from shared.access import Access, NotAllowed, NotSignedIn
 from shared.consumer import Consumer
 from shared.corridor import Service, Table
 from shared.forms import is_form, safe_return
+from shared.limits import Senders, slow_guesses
 from shared.links import LinkExpired, Reader
 from shared.messages import Decision, Ignored, Message
 from shared.metrics import LAG
@@ -76,6 +77,7 @@ class Host:
     app: FastAPI
     kafka: Kafka
     consumer: Consumer
+    senders: Senders
     loops: dict[str, Loop] = field(default_factory=dict)
     gauges: list[Gauges] = field(default_factory=list)
     led: list[Gauge] = field(default_factory=list)
@@ -143,8 +145,14 @@ async def host(
         app=app,
         kafka=kafka,
         consumer=Consumer(service, kafka),
+        senders=Senders(settings.trusted_proxies),
     )
     app.router.lifespan_context = lambda _: lifespan(running)
+    app.add_middleware(
+        slow_guesses,
+        senders=running.senders,
+        refuse=lambda request, seconds: problem_page(running, request, too_many(seconds)),
+    )
     app.add_middleware(security_headers)
     commands.mount(app, service, running.access, lambda *args: answer(running, *args))
     pages.mount_static(app)
@@ -332,9 +340,16 @@ def problem_page(running: Host, request: Request, problem: Problem, return_to: s
             if code != problem.code
         ],
     }
-    return running.pages.render(
+    page = running.pages.render(
         request, "error.html", actor=actor, status=problem.status, problem=shown, return_to=return_to
     )
+    page.headers.update(problem.headers)
+    return page
+
+
+def too_many(wait_seconds: int) -> Problem:
+    """Somebody does something too often, and may do it again after so many seconds."""
+    return Problem(429, "too_many_requests", retry_after_seconds=wait_seconds)
 
 
 async def answer(

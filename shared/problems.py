@@ -31,7 +31,10 @@ NAME = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class Problem(Exception):
-    """`errors` are (code, field, message); `values` are further members of the answer."""
+    """`errors` are (code, field, message); `values` are further members of the answer.
+
+    `retry_after_seconds` is when to come again, of what is too much (429) or not possible now (503).
+    """
 
     def __init__(
         self,
@@ -42,13 +45,19 @@ class Problem(Exception):
         detail: str = "",
         errors: Iterable[tuple[str, str, str]] = (),
         values: Mapping[str, Any] | None = None,
+        retry_after_seconds: int = 5,
     ) -> None:
         super().__init__(code)
+        self.retry_after_seconds = retry_after_seconds
         self.status = status
         self.code = code
         self.detail = detail
         self.errors = tuple(errors) or ((code, field, detail or code.replace("_", " ")),)
         self.values = dict(values or {})
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_seconds)} if self.status in (429, 503) else {}
 
     def response(self) -> Response:
         body = {
@@ -59,7 +68,7 @@ class Problem(Exception):
             "detail": self.detail or self.code.replace("_", " "),
             "errors": [{"code": c, "field": f, "message": m} for c, f, m in self.errors],
         }
-        headers = {"Retry-After": "5"} if self.status in (429, 503) else {}
+        headers = self.headers
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return JSONResponse(

@@ -59,11 +59,15 @@ class Partner(Value):
 
 
 class Staff(Value):
-    """A colleague, or a group's mailbox. The id is the person's too, and what their sign-in gives them."""
+    """A colleague, or a group's mailbox. The id is the person's too, and what their sign-in gives them.
+
+    `units` are all that their sign-in named; `unit` is the one they are a colleague of first.
+    """
 
     id: UUID
     state: Literal["known"] = "known"
     unit: str
+    units: tuple[str, ...] = ()
     roles: tuple[Code, ...]
     group_mailbox: bool = False
     trained: tuple[Code, ...] = ()
@@ -108,7 +112,11 @@ class UnitFile(Value):
 
 
 class Enquiry(Value):
-    """Somebody made contact at a unit's door. `sealed` is what they typed; it goes once it is taken up."""
+    """Somebody made contact at a unit's door. `sealed` is what they typed; it goes once it is taken up.
+
+    `contact_key` is the keyed hash of the address or number, by which asking again is noticed. `registered`
+    says that a mentor or a host came of it, `case_id` that a case did.
+    """
 
     id: UUID
     state: Literal["asked", "confirmed", "taken", "declined", "lapsed"]
@@ -118,8 +126,15 @@ class Enquiry(Value):
     programme: Code | None = None
     channel: Code | None = None
     sealed: Identity | None = None
+    contact_key: str | None = None
+    notice_id: UUID | None = None
+    by_email: bool = True
     asked_at: datetime
     answer_by: datetime
     confirmed_at: datetime | None = None
+    heard_by: Code | None = None
     case_id: UUID | None = None
+    registered: bool = False
     reason: Code | None = None
+    support: Code | None = None
+    told_by: Code | None = None
