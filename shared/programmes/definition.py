@@ -172,7 +172,8 @@ class Rules(Part):
     `rules_version` is the day from which the version is in force, and what an event names. `provenance` tells
     of each value, by its dotted key, the source document (`A` to `E`) or `assumed`; the tables of a list go
     by their code: `preparation.interview.lead_days`. An absent age limit is none; an empty `target_groups`
-    takes anyone.
+    takes anyone. `mentor_intake` is what must be done before a mentor who made contact is available, beside
+    the certificates that are asked of mentors.
     """
 
     programme: str
@@ -190,6 +191,7 @@ class Rules(Part):
     age_min: Count | None = None
     age_max: Count | None = None
     mentor_age_min: Count | None = None
+    mentor_intake: tuple[Literal["interview", "agreement"], ...] = ()
     target_groups: tuple[str, ...]
     school_channels: tuple[str, ...]
     helpers: tuple[str, ...]
