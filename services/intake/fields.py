@@ -13,6 +13,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
+import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import TypeAdapter
 
@@ -27,6 +28,8 @@ MOST_CODES = 50
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 PLAIN_ADDRESS = re.compile(r"(?=.{1,64}\Z)([a-z0-9]+(?:[._+-][a-z0-9]+)*)@([a-z0-9.-]+)")
 """What nearly every address looks like: about what stands before its @ there is nothing to ask."""
+PLAIN_NUMBER = re.compile(r"\+4[57][1-9][0-9]{7}")
+"""What nearly every telephone number looks like: of Denmark or Norway any eight digits can be one."""
 Fields = Mapping[str, Any]
 
 
@@ -44,6 +47,17 @@ def email_address(text: str) -> str | None:
     return f"{plain[1]}@{domain}" if domain is not None else None
 
 
+def phone_number(text: str, country: str) -> str | None:
+    """The number with its country's code; None if it can be none. `country` is where it is called from."""
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
 @lru_cache(maxsize=1000)
 def _domain(domain: str) -> str | None:
     """There are few domains, and checking one costs more than all else that is asked of a referral."""
@@ -56,6 +70,19 @@ def _checked(text: str) -> str | None:
         return validate_email(text, check_deliverability=False).normalized
     except EmailNotValidError:
         return None
+
+
+def phone_number(text: str, country: str) -> str | None:
+    """The number as it is dialled from anywhere; None if it can be none."""
+    if PLAIN_NUMBER.fullmatch(text):
+        return text
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 class FieldReader:

@@ -16,10 +16,15 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-
 from services.intake.documents import Fault
-from services.intake.fields import MALFORMED, FieldReader, Fields, email_address, is_storable
+from services.intake.fields import (
+    MALFORMED,
+    FieldReader,
+    Fields,
+    email_address,
+    is_storable,
+    phone_number,
+)
 from services.intake.national_id import birth_date_of, compact, is_possible
 from shared.contracts.referral import Referral, SchoolPreconditions
 from shared.language import LANGUAGES
@@ -235,16 +240,10 @@ class _Reading(FieldReader):
 
     def _phone(self, holder: Fields, path: str, place: Unit | None) -> str | None:
         text = self.text(holder, "phone", path, longest=40)
-        if text is None:
-            return None
-        try:
-            number = phonenumbers.parse(text, place.country if place else "DK")
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is None or not phonenumbers.is_possible_number(number):
+        number = phone_number(text, place.country if place else "DK") if text is not None else None
+        if text is not None and number is None:
             self.fault("bad_phone", f"{path}phone")
-            return None
-        return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        return number
 
     def _wishes(self) -> list[dict[str, Any]]:
         value = self.document.get("wishes")

@@ -6,12 +6,13 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
+import phonenumbers
 import pytest
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.intake.fields import email_address
+from services.intake.fields import PLAIN_NUMBER, email_address, phone_number
 from services.intake.national_id import birth_date_of, is_possible
 from services.intake.referral import Judged, canonical, judge, national_key
 from services.intake.referring import in_words
@@ -245,3 +246,12 @@ def test_an_address_that_is_plain_is_judged_like_any_other(text: str) -> None:
     except EmailNotValidError:
         expected = None
     assert email_address(text) == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.from_regex(PLAIN_NUMBER, fullmatch=True), st.sampled_from(["DK", "NO"]))
+def test_a_number_that_is_plain_is_judged_like_any_other(text: str, country: str) -> None:
+    number = phonenumbers.parse(text, country)
+    assert phonenumbers.is_possible_number(number)
+    expected = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    assert phone_number(text, country) == expected
