@@ -47,17 +47,6 @@ def email_address(text: str) -> str | None:
     return f"{plain[1]}@{domain}" if domain is not None else None
 
 
-def phone_number(text: str, country: str) -> str | None:
-    """The number with its country's code; None if it can be none. `country` is where it is called from."""
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-
 @lru_cache(maxsize=1000)
 def _domain(domain: str) -> str | None:
     """There are few domains, and checking one costs more than all else that is asked of a referral."""
