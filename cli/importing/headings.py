@@ -61,7 +61,7 @@ LISTS = {
 """The code list of a field whose name is not the list's in the singular or plural."""
 
 PERSON = {
-    "name": ("navn", "fulde navn", "fullt navn", "full name", "name", "kontaktperson", "kontakt"),
+    "name": ("navn", "fulde navn", "fullt navn", "full name", "name"),
     "email": ("e-mail", "e-mailadresse", "mail", "mailadresse", "e-post", "epostadresse"),
     "phone": ("telefon", "tlf", "tlf.nr", "telefonnummer", "telefonnr", "mobil", "mobilnummer", "mobile"),
     "language": ("sprog", "språk", "kontaktsprog", "kontaktspråk"),
@@ -96,7 +96,7 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "candidates": {
         **{path: names for path, names in SHARED.items() if path != "postcode"},
         **{f"candidate.{leaf}": names for leaf, names in PERSON.items() if leaf != "name"},
-        FULL_NAME: PERSON["name"][:5],
+        FULL_NAME: PERSON["name"],
         "candidate.given_name": ("fornavn", "fornavne", "first name"),
         "candidate.family_name": ("efternavn", "etternavn", "last name", "surname"),
         "candidate.postcode": SHARED["postcode"],

@@ -92,7 +92,7 @@ def _refused(row: Row, programmes: Programmes, now: datetime) -> Iterator[tuple[
 
 def _stand_in(row: Row, own: UUID) -> State:
     """A host or mentor that is itself at fault, as far as its place is judged by it."""
-    said = {**row.document, "id": own, "birth_date": None}
+    said = {"name": "", **row.document, "id": own, "contact_person_id": own, "birth_date": None}
     if row.kind == "hosts":
         return State(ids={"place": uuid4()}, host=HostFile.model_construct(**said))
     return State(ids={"place": uuid4()}, mentor=Mentor.model_construct(**said))

@@ -155,11 +155,14 @@ class Makker:
     def _refuse(self, status: int, answer: dict[str, Any], prefix: str, code_list: str) -> NoReturn:
         """Raise what a refusal means: for this line, or for all."""
         code = answer.get("code")
-        if status == 401 or (status == 403 and code == "not_allowed") or code is None:
+        errors = answer.get("errors") or [{"code": code, "field": "", "message": ""}]
+        is_about_a_field = any(one.get("field") for one in errors)
+        # What is not there at all is not this line's fault, but that of the address.
+        is_elsewhere = code is None or (status in (404, 405) and not is_about_a_field)
+        if status == 401 or (status == 403 and code == "not_allowed") or is_elsewhere:
             self._stop(status)
         if status == 500:
             raise NotTaken([("", ("fault", "", ""))], "refusals")
-        errors = answer.get("errors") or [{"code": code, "field": "", "message": ""}]
         faults = [
             (prefix, (str(one.get("code")), str(one.get("field") or ""), str(one.get("message") or "")))
             for one in errors
