@@ -87,6 +87,7 @@ def _coded(rules: Rules) -> Iterator[tuple[Path, str, str]]:
         (("host_kinds",), "host_kinds", rules.host_kinds),
         (("target_groups",), "target_groups", rules.target_groups),
         (("school_channels",), "channels", rules.school_channels),
+        (("short_of_labour",), "industries", rules.short_of_labour),
         (("helpers",), "roles", rules.helpers),
         (("helpers_where_needed",), "roles", rules.helpers_where_needed),
         (("check_ins", "with_roles"), "roles", rules.check_ins.with_roles),
@@ -147,6 +148,7 @@ def _limits_fit(rules: Rules) -> Iterator[Fault]:
 def _preparation_fits(rules: Rules) -> Iterator[Fault]:
     steps = {step.code: step for step in rules.preparation}
     shown = {certificate.kind for certificate in rules.certificates if certificate.of == "candidate"}
+    by_mailbox = {certificate.kind for certificate in rules.certificates if certificate.needs_mailbox}
     interviews = [step for step in rules.preparation if step.kind == "interview"]
     if len(interviews) != 1 or interviews[0].before != "match":
         message = "exactly one step must be an interview, before the match"
@@ -162,6 +164,9 @@ def _preparation_fits(rules: Rules) -> Iterator[Fault]:
         if step.kind == "certificate" and step.code not in shown:
             remedy = "add a table [[version.certificates]] of the candidate with this kind"
             yield (*at, "code"), f"no certificate {step.code!r} is asked of the candidate", remedy
+        if step.code in by_mailbox and "digital_mailbox" not in _all_before(rules, step.code):
+            remedy = 'write after = ["digital_mailbox"], or needs_mailbox = false'
+            yield (*at, "after"), f"{step.code!r} comes by a mailbox, which is not set up first", remedy
         for earlier in step.after:
             if earlier not in steps:
                 known = ", ".join(steps)

@@ -63,7 +63,8 @@ class Step(Part):
     `kind` says what completes it: `interview` the interview, `goals` agreed goals, `consent` a consent and
     `certificate` a certificate of the kind that the step's code names, `step` the step itself.
     `lead_days` is how long it usually takes once begun. A step with `each_round` is asked anew in every
-    round, one with `first_round_only` in the first round alone, any other once for the case.
+    round, one with `first_round_only` in the first round alone, any other once for the case. One with
+    `only_where` is asked only where that is so of the case; as long as nobody knows, it is asked.
     """
 
     code: str
@@ -74,6 +75,7 @@ class Step(Part):
     kind: Literal["step", "interview", "goals", "consent", "certificate"]
     each_round: bool
     first_round_only: bool
+    only_where: Literal["job_in_prospect", "under_age"] | None = None
 
 
 class Certificate(Part):
@@ -200,6 +202,7 @@ class Rules(Part):
     agreement_needs: tuple[Literal["frame", "times", "duration", "content"], ...]
     preparation: tuple[Step, ...]
     certificates: tuple[Certificate, ...]
+    short_of_labour: tuple[str, ...] = ()
     check_ins: CheckIns
     answers: Answers
     gather_for_minutes: Count

@@ -84,6 +84,8 @@ mentorskab: code = "share_profile" -> code = "expectations_aligned"
     code: 'expectations_aligned' is not in the list consents of codes.toml ... correct the code
 skolepraksis: kind = "police_certificate" -> kind = "child_certificate"
     code: no certificate 'police_certificate' is asked of the candidate ... add a table
+skolepraksis: after = ["digital_mailbox"] -> after = ["mapping"]
+    after: 'police_certificate' comes by a mailbox, which is not set up first ... write after
 skolepraksis: before = "match"⏎after = [] -> before = "match"⏎after = ["mapping"]
     after: the step 'mapping' waits for itself ... break the circle
 skolepraksis: after = ["mapping"] -> after = ["learning_goals"]
