@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.intake import PlaceOffered, Profile
 from shared.contracts.matching import WhyNot, WouldHelp
-from shared.contracts.model import Channel, Code, Party, Points, Side, Timer
+from shared.contracts.model import Channel, Code, FreeText, Party, Points, Side, Timer
 
 
 class Document(BaseModel):
@@ -46,6 +46,7 @@ class CaseFile(Document):
     proposal_id: UUID | None = None
     tried: tuple[UUID, ...] = ()
     unmatched: tuple[WhyNot, ...] | None = None
+    notice_id: UUID | None = None
 
 
 class Hold(Document):
@@ -142,6 +143,12 @@ class Proposal(Document):
     reason: Code | None = None
     match_id: UUID | None = None
     agreement: Agreement | None = None
+    meeting_at: datetime | None = None
+    meeting_mode: Code | None = None
+    overridden_by: UUID | None = None
+    override_reason: Code | None = None
+    override_note: FreeText | None = None
+    broken: tuple[Code, ...] = ()
 
     @property
     def open_now(self) -> tuple[Asked, ...]:
@@ -151,6 +158,30 @@ class Proposal(Document):
     @property
     def asked_so_far(self) -> tuple[Asked, ...]:
         return tuple(one for one in self.asked if one.stage <= self.stage)
+
+
+class Notice(Document):
+    """Mentor wanted (mentor søges): what may be said of an unmatched case without saying whose it is.
+
+    `replies` counts those who answered, by the channel that they came by.
+    """
+
+    id: UUID
+    state: Literal["published", "withdrawn"] = "published"
+    unit: str
+    programme: str
+    case_id: UUID
+    round: int
+    rules_version: str
+    field: Code
+    stage: Code
+    task: Code
+    partners: tuple[UUID, ...] = ()
+    on_enquiry_page: bool = True
+    published_on: date
+    parties: tuple[Party, ...] = ()
+    replies: Mapping[str, int] = {}
+    reason: Code | None = None
 
 
 class PoolFile(Document):
@@ -165,13 +196,19 @@ class PoolFile(Document):
 
 @dataclass(frozen=True)
 class State:
-    """The rows that a message concerns; None is one that does not exist (yet)."""
+    """The rows that a message concerns; None is one that does not exist (yet).
+
+    `earlier` is the proposal that another takes the place of, with its place.
+    """
 
     ids: Mapping[str, UUID]
     proposal: Proposal | None = None
     case: CaseFile | None = None
     place: Place | None = None
     pool: PoolFile | None = None
+    notice: Notice | None = None
+    earlier: Proposal | None = None
+    earlier_place: Place | None = None
 
 
 class PairFound(Timer):
@@ -208,10 +245,31 @@ class LapseProposal(Timer):
     proposal_id: UUID
 
 
+class LapseAgreement(Timer):
+    """Everybody said yes long ago, and nobody has agreed on a match."""
+
+    proposal_id: UUID
+
+
+class TakeDownNotice(Timer):
+    """The case that a mentor was wanted for has a match, or is gone."""
+
+    case_id: UUID
+    reason: Code
+
+
 class LookAgain(Timer):
     """The place has changed: does the proposal still fit it? Due at once, one for each proposal."""
 
     proposal_id: UUID
 
 
-OWN_MESSAGES = (PairFound, NoPairFound, RemindAnswer, LapseProposal, LookAgain)
+OWN_MESSAGES = (
+    PairFound,
+    NoPairFound,
+    RemindAnswer,
+    LapseProposal,
+    LapseAgreement,
+    LookAgain,
+    TakeDownNotice,
+)

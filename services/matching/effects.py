@@ -13,7 +13,17 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.matching.documents import CaseFile, Hold, LapseProposal, Place, Proposal, RemindAnswer, State
+from services.matching.documents import (
+    CaseFile,
+    Hold,
+    LapseAgreement,
+    LapseProposal,
+    Place,
+    Proposal,
+    RemindAnswer,
+    State,
+    TakeDownNotice,
+)
 from services.matching.solver.edges import Asking, Candidate, Offered
 from shared.contracts.matching import ProposalWithdrawn
 from shared.contracts.model import Party
@@ -28,6 +38,18 @@ def today_in(unit: str, rules: Programmes, now: datetime) -> date:
 
 def rules_today(programme: str, unit: str, rules: Programmes, now: datetime) -> Rules:
     return rules.rules(programme, unit, today_in(unit, rules, now))
+
+
+def rules_of(proposal: Proposal, rules: Programmes) -> Rules:
+    """The rules that a proposal was made under."""
+    return rules.version(proposal.programme, proposal.unit, proposal.rules_version)
+
+
+def notice_down(case: CaseFile, reason: str, now: datetime) -> tuple[Schedule, ...]:
+    """A notice that is up for the case is taken down."""
+    if case.notice_id is None:
+        return ()
+    return (Schedule(now, TakeDownNotice(case_id=case.id, reason=reason)),)
 
 
 def asking_of(programme: str, unit: str, rules: Programmes, now: datetime) -> Asking:
@@ -146,7 +168,8 @@ def freed(
         proposal=proposal.model_copy(update={"state": state, **update}),
         place=place.model_copy(update={"held": held}),
     )
-    timers = (Cancel(RemindAnswer(proposal_id=proposal.id)), Cancel(LapseProposal(proposal_id=proposal.id)))
+    to_come = (RemindAnswer, LapseProposal, LapseAgreement)
+    timers = tuple(Cancel(timer(proposal_id=proposal.id)) for timer in to_come)
     return after, pool_changes(place.unit, programmes, state, rules, now), timers
 
 

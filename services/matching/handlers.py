@@ -14,18 +14,31 @@ from uuid import UUID
 from services.matching import store
 from services.matching.documents import (
     CaseFile,
+    LapseAgreement,
     LapseProposal,
     LookAgain,
     NoPairFound,
+    Notice,
     PairFound,
     Place,
     PoolFile,
     Proposal,
     RemindAnswer,
+    TakeDownNotice,
 )
 from shared.contracts.followup import PlacementEnded, PlacementStarted
-from shared.contracts.intake import PlaceOffered, PlaceWithdrawn
-from shared.contracts.matching import AgreeMatch, AnswerProposal, CancelMatch, ProposePairs, WithdrawProposal
+from shared.contracts.intake import EnquiryMade, PlaceOffered, PlaceWithdrawn
+from shared.contracts.matching import (
+    AgreeMatch,
+    AnswerProposal,
+    BookMatchMeeting,
+    CancelMatch,
+    OverrideProposal,
+    ProposePairs,
+    PublishMentorWanted,
+    WithdrawMentorWanted,
+    WithdrawProposal,
+)
 from shared.contracts.model import CaseFields, derived_id
 from shared.corridor import Table
 from shared.messages import Message
@@ -36,9 +49,21 @@ TABLES = {
     "case": Table("case_file", CaseFile),
     "place": Table("place", Place),
     "pool": Table("pool", PoolFile),
+    "notice": Table("notice", Notice),
+    "earlier": Table("proposal", Proposal),
+    "earlier_place": Table("place", Place),
 }
 
-OF_A_PROPOSAL = (AnswerProposal, WithdrawProposal, AgreeMatch, RemindAnswer, LapseProposal, LookAgain)
+OF_A_PROPOSAL = (
+    AnswerProposal,
+    WithdrawProposal,
+    BookMatchMeeting,
+    AgreeMatch,
+    RemindAnswer,
+    LapseProposal,
+    LapseAgreement,
+    LookAgain,
+)
 OF_A_MATCH = (CancelMatch, PlacementStarted, PlacementEnded)
 
 
@@ -47,6 +72,13 @@ def _match_of(message: Message) -> UUID | None:
     if isinstance(body, CancelMatch):
         return body.match_id
     return body.placement_id if isinstance(body, PlacementStarted | PlacementEnded) else None
+
+
+def _overriding(message_id: UUID, body: OverrideProposal, now: dict[str, UUID]) -> dict[str, UUID]:
+    """The case, the place and the proposal to be; and what is out for the case now, with its place."""
+    rows = {"case": body.case_id, "place": body.place_id, "proposal": derived_id("override", message_id)}
+    earlier = {"earlier": now.get("proposal"), "earlier_place": now.get("place")}
+    return rows | {name: id_ for name, id_ in earlier.items() if id_ is not None}
 
 
 async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
@@ -63,8 +95,11 @@ async def concerns(connection: Connection, messages: Sequence[Message]) -> list[
         [
             body.case_id
             for body in bodies
-            if isinstance(body, CaseFields) and not isinstance(body, OF_A_MATCH)
+            if isinstance(body, CaseFields | OverrideProposal) and not isinstance(body, OF_A_MATCH)
         ],
+    )
+    notices = await store.cases_of_notices(
+        connection, [body.notice_id for body in bodies if isinstance(body, WithdrawMentorWanted)]
     )
     found: list[dict[str, UUID]] = []
     for message in messages:
@@ -78,6 +113,14 @@ async def concerns(connection: Connection, messages: Sequence[Message]) -> list[
             found.append({"place": body.place_id})
         elif isinstance(body, ProposePairs):
             found.append({"pool": derived_id("pool", body.unit, body.programme)})
+        elif isinstance(body, OverrideProposal):
+            found.append(_overriding(message.id, body, cases.get(body.case_id, {})))
+        elif isinstance(body, PublishMentorWanted | TakeDownNotice):
+            found.append({"case": body.case_id, "notice": derived_id("notice", body.case_id)})
+        elif isinstance(body, WithdrawMentorWanted):
+            found.append({"notice": body.notice_id} | notices.get(body.notice_id, {}))
+        elif isinstance(body, EnquiryMade):
+            found.append({"notice": body.notice_id or derived_id("no notice", body.enquiry_id)})
         elif isinstance(body, OF_A_PROPOSAL):
             found.append(proposals.get(body.proposal_id, {"proposal": body.proposal_id}))
         elif match is not None:

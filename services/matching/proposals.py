@@ -13,8 +13,11 @@ from typing import Any
 
 from services.matching.documents import (
     Asked,
+    CaseFile,
+    LapseAgreement,
     LapseProposal,
     PairFound,
+    Place,
     PoolFile,
     Proposal,
     RemindAnswer,
@@ -25,26 +28,20 @@ from services.matching.effects import (
     about,
     asking_of,
     candidate_of,
-    everybody,
     freed,
     hold,
     offered_of,
     pool_changes,
+    rules_of,
     rules_today,
     told,
     waiting_again,
     withdrawn,
 )
-from services.matching.rules import agreement_of, who_is_asked
+from services.matching.rules import check_codes, who_is_asked
 from services.matching.solver.edges import broken
-from shared.contracts.followup import PlacementEnded
 from shared.contracts.matching import (
-    AgreeMatch,
     AnswerProposal,
-    CancelMatch,
-    MatchAgreed,
-    MatchCancelled,
-    MatchFailed,
     MatchProposed,
     ProposalAnswerDue,
     ProposalAnswered,
@@ -52,13 +49,8 @@ from shared.contracts.matching import (
     ProposePairs,
     WithdrawProposal,
 )
-from shared.contracts.model import match_id
 from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule
 from shared.programmes import ProgrammeNotInUnit, Programmes, Rules, UnknownProgramme, UnknownUnit
-
-
-def _rules(proposal: Proposal, rules: Programmes) -> Rules:
-    return rules.version(proposal.programme, proposal.unit, proposal.rules_version)
 
 
 def _deadlines(proposal: Proposal, own: Rules, now: datetime) -> tuple[Schedule | Cancel, ...]:
@@ -98,6 +90,14 @@ def propose(state: State, message: Message, rules: Programmes, now: datetime) ->
         again = pool_changes(case.unit, (case.programme,), "pair_dropped", rules, now)
         return Decision(state, appends=again)
     own = rules.version(case.programme, case.unit, case.rules_version)
+    rows, event, timers = put_forward(case, place, found, own, now)
+    return Decision(rows.onto(state), (event,), timers)
+
+
+def put_forward(
+    case: CaseFile, place: Place, found: PairFound, own: Rules, now: datetime, **more: Any
+) -> tuple[Rows, MatchProposed, tuple[Schedule | Cancel, ...]]:
+    """The pair as a proposal, which from now on holds an opening; `more` are further fields of it."""
     proposal = Proposal(
         id=found.proposal_id,
         state="open",
@@ -113,15 +113,9 @@ def propose(state: State, message: Message, rules: Programmes, now: datetime) ->
         proposed_at=now,
         asked=who_is_asked(own, case, place),
         answer_by=now + timedelta(days=own.answers.proposal_days),
+        **more,
     )
-    after = case.model_copy(
-        update={
-            "state": "proposed",
-            "proposal_id": proposal.id,
-            "revision": case.revision + 1,
-            "unmatched": None,
-        }
-    )
+    update = {"state": "proposed", "proposal_id": proposal.id, "revision": case.revision + 1}
     event = MatchProposed(
         **about(
             proposal,
@@ -133,8 +127,9 @@ def propose(state: State, message: Message, rules: Programmes, now: datetime) ->
             asked=tuple(one.party for one in proposal.open_now),
         )
     )
+    after = case.model_copy(update=update | {"unmatched": None})
     rows = Rows(proposal, after, hold(place, proposal.id, agreed=False))
-    return Decision(rows.onto(state), (event,), _deadlines(proposal, own, now))
+    return rows, event, _deadlines(proposal, own, now)
 
 
 def _whose(body: AnswerProposal, proposal: Proposal, message: Message) -> Asked:
@@ -160,7 +155,8 @@ def answer(state: State, message: Message, rules: Programmes, now: datetime) -> 
     """An answer: a no of somebody who decides ends the proposal, the last such yes makes it complete."""
     body: AnswerProposal = message.body  # type: ignore[assignment]
     rows = Rows.of(state)
-    proposal, own = rows.proposal, _rules(rows.proposal, rules)
+    proposal, own = rows.proposal, rules_of(rows.proposal, rules)
+    check_codes(rules.codes, {"reason": ("refusal_reasons", (body.reason,))})
     one = _whose(body, proposal, message)
     if one.answer is not None:
         raise Refused("answered_already")
@@ -194,6 +190,10 @@ def answer(state: State, message: Message, rules: Programmes, now: datetime) -> 
         return Decision(after.onto(state), (event,), timers, appends)
     moved, newly = _moved_on(answered, own, now)
     timers = _timers(proposal, moved, own, now, newly)
+    if moved.state == "accepted" and proposal.state == "open":
+        # All have said yes: if nobody agrees on when and how, the opening is not held for ever.
+        patience = timedelta(days=own.clocks.silence_days)
+        timers += (Schedule(now + patience, LapseAgreement(proposal_id=proposal.id)),)
     event = ProposalAnswered(
         **about(
             proposal,
@@ -259,7 +259,7 @@ def remind(state: State, message: Message, rules: Programmes, now: datetime) -> 
 
 
 def lapse(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
-    """Nobody answered in time: the place is free, and this pair is not proposed again by itself."""
+    """Nobody answered, or agreed, in time: the place is free, and the pair is not proposed again."""
     rows = Rows.of(state)
     after, appends, timers = freed(rows, "lapsed", rules, now)
     event = ProposalLapsed(
@@ -273,6 +273,7 @@ def withdraw(state: State, message: Message, rules: Programmes, now: datetime) -
     """Staff take a proposal back; the pair is not proposed again by itself."""
     body: WithdrawProposal = message.body  # type: ignore[assignment]
     rows = Rows.of(state)
+    check_codes(rules.codes, {"reason": ("proposal_withdraw_reasons", (body.reason,))})
     after, events, appends, timers = withdrawn(rows, body.reason, rules, now)
     after = replace(after, case=waiting_again(rows.case, tried=rows.proposal.place_id))
     return Decision(after.onto(state), events, timers, appends)
@@ -293,91 +294,3 @@ def look_again(state: State, message: Message, rules: Programmes, now: datetime)
     reason = "place_withdrawn" if gone else "place_changed"
     after, events, appends, timers = withdrawn(rows, reason, rules, now)
     return Decision(replace(after, case=waiting_again(rows.case)).onto(state), events, timers, appends)
-
-
-def agree(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
-    """The match: within the programme's frame, once everybody who decides has said yes."""
-    body: AgreeMatch = message.body  # type: ignore[assignment]
-    rows = Rows.of(state)
-    proposal, place = rows.proposal, rows.place
-    if proposal.state == "open":
-        missing = [str(one.person_id) for one in proposal.asked if one.decides and one.answer is None]
-        raise Refused("answers_missing", missing=missing)
-    agreement = agreement_of(body, _rules(proposal, rules), rules.codes)
-    match = match_id(proposal.case_id, proposal.round)
-    event = MatchAgreed(
-        **about(
-            proposal,
-            parties=everybody(rows.case, place, proposal),
-            match_id=match,
-            proposal_id=proposal.id,
-            host_id=place.offer.host_id,
-            mentor_id=place.offer.mentor_id,
-            **agreement.model_dump(exclude={"hours_min"}),
-        )
-    )
-    after = Rows(
-        proposal.model_copy(update={"state": "agreed", "match_id": match, "agreement": agreement}),
-        rows.case.model_copy(update={"state": "agreed", "revision": rows.case.revision + 1}),
-        hold(place, proposal.id, agreed=True),
-    )
-    timers = (Cancel(RemindAnswer(proposal_id=proposal.id)), Cancel(LapseProposal(proposal_id=proposal.id)))
-    return Decision(after.onto(state), (event,), timers, answer={"match_id": str(match)})
-
-
-def _resting(rows: Rows, *, tried: bool) -> Rows:
-    """A case whose match is over rests until intake begins a new round; one that has gone on is let be."""
-    if not rows.current:
-        return rows
-    state = "resting" if rows.case.state == "agreed" else rows.case.state
-    again = waiting_again(rows.case, tried=rows.proposal.place_id if tried else None)
-    return replace(rows, case=again.model_copy(update={"state": state}))
-
-
-def cancel(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
-    """An agreed match is taken back before it has started; intake begins a new round."""
-    body: CancelMatch = message.body  # type: ignore[assignment]
-    rows = Rows.of(state)
-    after, appends, timers = freed(rows, "cancelled", rules, now, reason=body.reason)
-    event = MatchCancelled(
-        **about(
-            rows.proposal,
-            parties=everybody(rows.case, rows.place, rows.proposal),
-            match_id=body.match_id,
-            reason=body.reason,
-        )
-    )
-    return Decision(_resting(after, tried=True).onto(state), (event,), timers, appends)
-
-
-def cannot_cancel(
-    state: State, message: Message, rules: Programmes, now: datetime
-) -> Decision[State] | Ignored:
-    """A placement that runs is ended in follow-up."""
-    raise Refused("placement_has_started")
-
-
-def start(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
-    """The match is a placement now, and can no longer be cancelled."""
-    rows = Rows.of(state)
-    return Decision(replace(rows, proposal=rows.proposal.model_copy(update={"state": "started"})).onto(state))
-
-
-def end(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
-    """Follow-up alone says that a placement is over, or never began: the place is free again."""
-    body: PlacementEnded = message.body  # type: ignore[assignment]
-    rows = Rows.of(state)
-    failed = body.how == "failed_match"
-    after, appends, timers = freed(rows, "failed" if failed else "ended", rules, now, reason=body.reason)
-    after = _resting(after, tried=failed)
-    if not failed:
-        return Decision(after.onto(state), (), timers, appends)
-    event = MatchFailed(
-        **about(
-            rows.proposal,
-            parties=everybody(rows.case, rows.place, rows.proposal),
-            match_id=body.placement_id,
-            reason=body.reason or "failed_match",
-        )
-    )
-    return Decision(after.onto(state), (event,), timers, appends)

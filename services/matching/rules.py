@@ -5,6 +5,7 @@ Guarantee: pure; every limit comes from the programme's rules, and a refusal nam
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from services.matching.documents import Agreement, Asked, CaseFile, Place
@@ -46,6 +47,17 @@ def _of_side(side: str, case: CaseFile, place: Place) -> tuple[Party, ...]:
     return (Party(person_id=behind, side=side, role=ANSWERS_FOR[side][0]),)
 
 
+def check_codes(codes: Codes, said: Mapping[str, tuple[str, Iterable[str | None]]]) -> None:
+    """Raises `Refused` for what is no code of its list. `said`: field -> (list, codes)."""
+    wrong = [
+        ("unknown_code", field, f"not a code of the list {name}")
+        for field, (name, values) in said.items()
+        if any(value is not None and not codes.has(name, value) for value in values)
+    ]
+    if wrong:
+        raise Refused("unknown_code", field=wrong[0][1], status=422, errors=tuple(wrong))
+
+
 def agreement_of(command: AgreeMatch, rules: Rules, codes: Codes) -> Agreement:
     """The agreement, if it has all that the programme asks for and keeps to its frame.
 
@@ -55,9 +67,7 @@ def agreement_of(command: AgreeMatch, rules: Rules, codes: Codes) -> Agreement:
     for name in ("times", "content"):
         if name in rules.agreement_needs and not getattr(command, name):
             raise Refused("agreement_incomplete", field=name, needs=list(rules.agreement_needs))
-    for time in command.times:
-        if not codes.has("times", time):
-            raise Refused("unknown_code", field="times", status=422, allowed=list(codes.lists["times"]))
+    check_codes(codes, {"times": ("times", command.times), "content": ("content", command.content)})
     hours = command.hours_per_week
     least, most = (hours.min, hours.max) if isinstance(hours, Hours) else (hours, hours)
     _within("hours_per_week", "hours_min", min(least, most), rules.frame.hours_min, below=True)

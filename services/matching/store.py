@@ -24,6 +24,18 @@ async def rows_of_proposals(connection: Connection, ids: Sequence[UUID]) -> Refs
     }
 
 
+async def cases_of_notices(connection: Connection, ids: Sequence[UUID]) -> Refs:
+    """By notice: the case that somebody is looked for."""
+    rows = (
+        await connection.fetch(
+            "SELECT id, case_id FROM notice WHERE id = ANY($1::uuid[]) AND doc IS NOT NULL", ids
+        )
+        if ids
+        else ()
+    )
+    return {row["id"]: {"case": row["case_id"]} for row in rows}
+
+
 async def rows_of_matches(connection: Connection, ids: Sequence[UUID]) -> Refs:
     """By match: the proposal that became it, its case and its place."""
     rows = (

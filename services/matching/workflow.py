@@ -26,9 +26,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.matching import proposals
+from services.matching import matches, overriding, proposals, wanted
 from services.matching.documents import (
     CaseFile,
+    LapseAgreement,
     LapseProposal,
     LookAgain,
     NoPairFound,
@@ -36,11 +37,13 @@ from services.matching.documents import (
     Place,
     RemindAnswer,
     State,
+    TakeDownNotice,
 )
 from services.matching.effects import (
     Rows,
     asking_of,
     candidate_of,
+    notice_down,
     offered_of,
     pool_changes,
     waiting_again,
@@ -54,15 +57,20 @@ from shared.contracts.intake import (
     CaseReady,
     CaseResumed,
     CaseWithdrawn,
+    EnquiryMade,
     PlaceOffered,
     PlaceWithdrawn,
 )
 from shared.contracts.matching import (
     AgreeMatch,
     AnswerProposal,
+    BookMatchMeeting,
     CancelMatch,
     CaseUnmatched,
+    OverrideProposal,
     ProposePairs,
+    PublishMentorWanted,
+    WithdrawMentorWanted,
     WithdrawProposal,
 )
 from shared.messages import Decision, Ignored, Message, NotYet, Schedule, Stale
@@ -157,7 +165,8 @@ def _gone(state: State, reason: str, rules: Programmes, now: datetime) -> Decisi
     update: dict[str, Any] = {"state": "gone", "revision": case.revision + 1, "unmatched": None}
     if case.state == "proposed":
         update["proposal_id"] = None
-    return _proposal_back(state, case.model_copy(update=update), reason, rules, now)
+    gone = _proposal_back(state, case.model_copy(update=update), reason, rules, now)
+    return replace(gone, timers=(*gone.timers, *notice_down(case, "case_withdrawn", now)))
 
 
 def withdraw(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
@@ -235,6 +244,7 @@ CASE = Lifecycle(
         On(CaseResumed, "agreed resting", "=", resume),
         On(CaseWithdrawn, "waiting proposed agreed resting paused", "gone", withdraw),
         On(CaseClosed, "waiting proposed agreed resting paused", "gone", close),
+        On(OverrideProposal, "waiting proposed", "proposed", overriding.override),
     ),
     ends=("gone",),
 )
@@ -262,15 +272,28 @@ PROPOSAL = Lifecycle(
         On(LapseProposal, "open", "lapsed", proposals.lapse),
         On(WithdrawProposal, "open accepted", "withdrawn", proposals.withdraw),
         On(LookAgain, "open accepted", "= withdrawn", proposals.look_again),
-        On(AgreeMatch, "open", "=", proposals.agree),
-        On(AgreeMatch, "accepted", "agreed", proposals.agree),
-        On(CancelMatch, "agreed", "cancelled", proposals.cancel),
-        On(CancelMatch, "started", "=", proposals.cannot_cancel),
-        On(PlacementStarted, "agreed", "started", proposals.start),
-        On(PlacementEnded, "agreed started", "ended failed", proposals.end),
+        On(LapseAgreement, "accepted", "lapsed", proposals.lapse),
+        On(BookMatchMeeting, "open accepted agreed", "=", matches.book_meeting),
+        On(AgreeMatch, "open", "=", matches.agree),
+        On(AgreeMatch, "accepted", "agreed", matches.agree),
+        On(CancelMatch, "agreed", "cancelled", matches.cancel),
+        On(CancelMatch, "started", "=", matches.cannot_cancel),
+        On(PlacementStarted, "agreed", "started", matches.start),
+        On(PlacementEnded, "agreed started", "ended failed", matches.end),
     ),
     ends=("refused", "lapsed", "withdrawn", "ended", "cancelled", "failed"),
 )
 POOL = Lifecycle("pool", (On(ProposePairs, "none known", "known", proposals.propose_pairs),), ends=("known",))
 
-WORKFLOW = Workflow(CASE, PLACE, PROPOSAL, POOL)
+NOTICE = Lifecycle(
+    "notice",
+    (
+        On(PublishMentorWanted, "none published withdrawn", "published", wanted.publish),
+        On(WithdrawMentorWanted, "published", "withdrawn", wanted.withdraw),
+        On(TakeDownNotice, "published", "withdrawn", wanted.take_down),
+        On(EnquiryMade, "published withdrawn", "=", wanted.count_reply),
+    ),
+    ends=("withdrawn",),
+)
+
+WORKFLOW = Workflow(CASE, PLACE, PROPOSAL, POOL, NOTICE)

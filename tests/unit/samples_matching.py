@@ -10,12 +10,14 @@ from datetime import date, timedelta
 from pydantic import BaseModel
 
 from services.matching.documents import (
+    LapseAgreement,
     LapseProposal,
     LookAgain,
     NoPairFound,
     PairFound,
     RemindAnswer,
     State,
+    TakeDownNotice,
 )
 from services.matching.workflow import WORKFLOW
 from shared.contracts.followup import PlacementEnded, PlacementStarted
@@ -25,6 +27,7 @@ from shared.contracts.intake import (
     CaseReady,
     CaseResumed,
     CaseWithdrawn,
+    EnquiryMade,
     PlaceOffered,
     PlaceWithdrawn,
     Profile,
@@ -32,9 +35,13 @@ from shared.contracts.intake import (
 from shared.contracts.matching import (
     AgreeMatch,
     AnswerProposal,
+    BookMatchMeeting,
     CancelMatch,
+    OverrideProposal,
     ProposePairs,
+    PublishMentorWanted,
     WhyNot,
+    WithdrawMentorWanted,
     WithdrawProposal,
 )
 from shared.contracts.model import derived_id, match_id
@@ -43,6 +50,7 @@ from tests.builders import PROGRAMME, STAFF, TODAY, UNIT, Clock, frame, party
 from tests.unit.exploring import Sample, Samples, World, message
 
 CASE, PLACE, PROPOSAL = (derived_id("sample", name) for name in ("case", "place", "proposal"))
+NOTICE = derived_id("notice", CASE)
 MATCH = match_id(CASE, 1)
 NOW = Clock().now
 CANDIDATE, HOST = party(CASE, "candidate"), party(CASE, "host")
@@ -108,7 +116,10 @@ OF_THE_PROPOSAL = (
     AnswerProposal(proposal_id=PROPOSAL, by=HOST.person_id, answer="yes"),
     RemindAnswer(proposal_id=PROPOSAL),
     LapseProposal(proposal_id=PROPOSAL),
+    LapseAgreement(proposal_id=PROPOSAL),
     LookAgain(proposal_id=PROPOSAL),
+    BookMatchMeeting(proposal_id=PROPOSAL, at=NOW + timedelta(days=2)),
+    BookMatchMeeting(proposal_id=PROPOSAL, at=NOW - timedelta(days=2)),
     WithdrawProposal(proposal_id=PROPOSAL),
     agreement(TODAY + timedelta(weeks=8)),
     agreement(None),
@@ -120,6 +131,28 @@ OF_THE_PROPOSAL = (
 OF_THE_SOLVED_POOL = (
     NoPairFound(case_id=CASE, case_revision=1, reasons=(WhyNot(code="distance", places=1),)),
 )
+OVERRIDDEN = (
+    OverrideProposal(case_id=CASE, place_id=PLACE, reason="known_to_work"),
+    OverrideProposal(case_id=CASE, place_id=PLACE, reason="nonsense"),
+)
+OF_THE_NOTICE = (
+    PublishMentorWanted(case_id=CASE),
+    PublishMentorWanted(case_id=CASE, field="healthcare", stage="seeking_work", task="job_search"),
+    WithdrawMentorWanted(notice_id=NOTICE),
+    TakeDownNotice(case_id=CASE, reason="mentor_found"),
+)
+REPLIES = tuple(
+    EnquiryMade(
+        unit=UNIT,
+        enquiry_id=derived_id("sample", "enquiry"),
+        kind="mentor",
+        stage=stage,
+        person_id=HOST.person_id,
+        channel="library",
+        notice_id=NOTICE,
+    )
+    for stage in ("asked", "confirmed")
+)
 OF_THE_POOL = (
     ProposePairs(programme=PROGRAMME, unit=UNIT),
     ProposePairs(programme="nonsense", unit=UNIT),
@@ -130,6 +163,9 @@ BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
     (("place",), OF_THE_PLACE),
     (("proposal", "case", "place"), OF_THE_PROPOSAL),
     (("case",), OF_THE_SOLVED_POOL),
+    (("case", "place", "proposal"), OVERRIDDEN),
+    (("notice", "case"), OF_THE_NOTICE),
+    (("notice",), REPLIES),
     (("pool",), OF_THE_POOL),
 )
 ANSWER_BY_LINK = AnswerProposal(proposal_id=PROPOSAL, by=CANDIDATE.person_id, answer="yes")
@@ -150,6 +186,7 @@ SERVICE = Samples(
         "place": PLACE,
         "proposal": PROPOSAL,
         "pool": derived_id("pool", UNIT, PROGRAMME),
+        "notice": NOTICE,
     },
     (
         *(Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, bodies in BODIES for body in bodies),
