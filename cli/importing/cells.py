@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -25,6 +25,10 @@ Words = Mapping[str, str]
 
 class CellFault(Exception):
     """The cell cannot be read; the text says what was expected."""
+
+
+class UnknownWord(CellFault):
+    """The cell holds another word than its column takes; which it takes is worth saying, once."""
 
 
 def plain(text: str) -> str:
@@ -111,7 +115,7 @@ def one(cell: Cell, words: Words) -> str:
     """A code, by itself or by one of its words."""
     code = words.get(plain(text_of(cell)))
     if code is None:
-        raise CellFault(f"not one of the known words; known are {_shown(words.values())}")
+        raise UnknownWord("not one of the words that the column takes")
     return code
 
 
@@ -122,7 +126,7 @@ def several(cell: Cell, words: Words) -> list[str]:
     while parts:
         taken = next((n for n in range(len(parts), 0, -1) if plain("".join(parts[:n])) in words), None)
         if taken is None:
-            raise CellFault(f"one is not among the known words; known are {_shown(words.values())}")
+            raise UnknownWord("one is not among the words that the column takes")
         found.append(words[plain("".join(parts[:taken]))])
         parts = parts[taken:]
     return list(dict.fromkeys(found))
@@ -138,7 +142,7 @@ def levels(cell: Cell, languages: Words, known_levels: Words) -> dict[str, str]:
         language = languages.get(plain("".join(words[:-1])))
         level = known_levels.get(plain(words[-1]))
         if language is None or level is None:
-            raise CellFault("not languages with their levels; write dansk B1, engelsk A2")
+            raise UnknownWord("not languages with their levels; write dansk B1, engelsk A2")
         found[language] = level
     return found
 
@@ -153,8 +157,3 @@ def names(cell: Cell) -> tuple[str, str]:
     if not given or not family:
         raise CellFault("a given and a family name are needed; write both, or use two columns")
     return given, family
-
-
-def _shown(codes: Iterable[str]) -> str:
-    known = list(dict.fromkeys(codes))
-    return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")

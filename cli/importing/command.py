@@ -100,6 +100,8 @@ def run(asked: Asked, programmes: Programmes, now: datetime | None = None) -> in
     faulty = [row for row in rows if row.faults]
     for row in faulty:
         _say(row.faults)
+    for where, words in reader.known_words(faulty).items():
+        typer.echo(f"{where} takes: {', '.join(words)}")
     if missing:
         typer.echo("Nothing was sent: without these columns no line can be read.")
         return FAULTS
@@ -185,8 +187,8 @@ def _heading_notes(sheet: Sheet, reader: Reader) -> Iterator[str]:
     headings = list(reader.headings.values())
     if headings and not any(one.by_path for one in headings):
         raise Unreadable(
-            f"No heading is known in line {sheet.heading_line}: it must name the columns, "
-            "as fornavn;efternavn;cpr."
+            f"No heading is known in line {sheet.heading_line}: the first line must name the columns, "
+            "as fornavn;efternavn;cpr, with nothing above it."
         )
     for one in headings:
         for first, second in one.doubled:

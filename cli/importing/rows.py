@@ -6,13 +6,13 @@ be read is a fault with its column. Whether what was read is right, `judging` sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from cli.importing import cells
-from cli.importing.cells import CellFault, Digits, plain, text_of
+from cli.importing.cells import CellFault, Digits, UnknownWord, plain, text_of
 from cli.importing.headings import (
     FULL_NAME,
     NAMES,
@@ -67,6 +67,7 @@ class Row:
     sources: dict[str, str] = field(default_factory=dict)
     blank: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
+    unknown_words: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     notes: list[Fault] = field(default_factory=list)
     same_as: int | None = None
@@ -140,6 +141,16 @@ class Reader:
             for path, word in words.items()
         }
 
+    def known_words(self, rows: Iterable[Row]) -> dict[str, list[str]]:
+        """What may be written in each column that held an unknown word, in the first unit's language."""
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            unit = self._programmes.units.get(row.document.get("unit", ""))
+            for path in sorted(row.unknown_words):
+                words = self._words.shown(self.fields[row.kind][path], unit.languages[0] if unit else "da")
+                found.setdefault(row.where(path), words)
+        return found
+
     def _kind_of(self, values: tuple[Cell, ...]) -> str | None:
         if self._kind is not None or self._type is None:
             return self._kind
@@ -191,6 +202,8 @@ class Reader:
                 except CellFault as fault:
                     row.unread.add(path)
                     row.fault(path, str(fault))
+                    if isinstance(fault, UnknownWord):
+                        row.unknown_words.add(path)
         if TYPE in row.sources:
             row.sources.setdefault("kind", row.sources[TYPE])
         for path, value in self._given.items():

@@ -26,6 +26,7 @@ LARGEST_FILE_BYTES = 50_000_000
 LARGEST_UNPACKED_BYTES = 500_000_000
 MOST_ROWS = 100_000
 REMEDY = "open it in a spreadsheet and save it as 'CSV UTF-8' or as .xlsx"
+EMPTY = "The file is empty; its first line must name the columns."
 NO_TABLES = {
     b"%PDF": "a PDF",
     b"\xd0\xcf\x11\xe0": "an old .xls, or a spreadsheet with a password",
@@ -83,7 +84,7 @@ def read(path: Path) -> Sheet:
     lines = _of_xlsx(data, notes) if data.startswith(b"PK") else _of_csv(_text(data))
     filled = [(line, cells) for line, cells in lines if any(not _is_blank(cell) for cell in cells)]
     if not filled:
-        raise Unreadable("The file is empty; its first line must name the columns.")
+        raise Unreadable(EMPTY)
     if len(filled) > MOST_ROWS:
         raise Unreadable(f"The file has more than {MOST_ROWS} lines; divide it into several.")
     (heading_line, headings), *rows = filled
@@ -136,7 +137,9 @@ def _separator(text: str) -> str:
     first = next((line for line in text.splitlines() if line.strip(" \t;,")), "")
     counts = {separator: _columns(first, separator) for separator in SEPARATORS}
     best = max(counts, key=lambda separator: counts[separator])
-    if first and counts[best] < 2:
+    if not first:
+        raise Unreadable(EMPTY)
+    if counts[best] < 2:
         raise Unreadable(
             "The separator cannot be found: the columns of the first line must be divided "
             f"by semicolons, commas or tabs; {REMEDY}."

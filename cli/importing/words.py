@@ -37,6 +37,14 @@ class Vocabulary:
             self._known[codes, choices] = self._read(codes, choices)
         return self._known[codes, choices]
 
+    def shown(self, field: Field, language: str) -> list[str]:
+        """The words of a field in one language, for whoever wrote another."""
+        lists = self._programmes.codes
+        codes = dict.fromkeys(self.of(field).values())
+        if field.codes not in lists.lists:
+            return list(codes)
+        return [lists.words(field.codes, code, language) for code in codes]
+
     def kind(self, text: str) -> str | None:
         """What a line is about, by the word in its column `type`; a host's own kind says it too."""
         word = plain(text)

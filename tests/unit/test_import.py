@@ -8,6 +8,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from stdnum.no import fodselsnummer
 from typer.testing import CliRunner, Result
 
 from cli.importing.keys import key_of, source_reference_of
@@ -111,12 +112,15 @@ FAULTS = [
     ({"Telefon": "12"}, "column F (Telefon): The phone number cannot be used"),
     ({"Postnummer": "9999"}, "column G (Postnummer): The programme is for residents"),
     ({"Postnummer": "26300"}, "column G (Postnummer): The postcode cannot be right"),
-    ({"Situation": "Astronaut"}, "column H (Situation): Not one of the known words"),
+    ({"Situation": "Astronaut"}, "column H (Situation): Not one of the words that the column takes"),
     ({"Henvist": "24-12-2099"}, "column I (Henvist): The date of referral lies in the future"),
     ({"Henvist": ""}, "column I (Henvist): Is empty, and is needed."),
     ({"Selv valgt": "nej"}, "column J (Selv valgt): The programme is for those who have chosen it"),
     ({"Selv valgt": "måske"}, "column J (Selv valgt): Neither yes nor no"),
-    ({"Plan A": "Detailhandel, månerejser"}, "column K (Plan A): One is not among the known words"),
+    (
+        {"Plan A": "Detailhandel, månerejser"},
+        "column K (Plan A): One is not among the words that the column takes",
+    ),
     ({"Plan A": "Detailhandel;ekstra"}, "column L: A cell beyond the last heading"),
 ]
 
@@ -284,7 +288,7 @@ def test_a_host_with_its_place_is_read_from_one_line() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"Værtstype": "Kiosk"}, "column B (Værtstype): Not one of the known words; known are association"),
+        ({"Værtstype": "Kiosk"}, "column B (Værtstype): Not one of the words that the column takes"),
         ({"Kapacitet": "0"}, "column C (Kapacitet)"),
         ({"Kapacitet": "1,5"}, "column C (Kapacitet): Not a whole number"),
         ({"Timer min": "20", "Timer max": "7,5"}, "column D (Timer min): The smallest number is larger"),
@@ -387,3 +391,30 @@ def test_a_list_with_faults_is_not_begun(tmp_path: Path) -> None:
     answer = makker(file, "--kind", "candidates", *OF_HOEJE_TAASTRUP)
     assert answer.exit_code == 1
     assert "Nothing was sent: 1 of 2 lines faulty (line 3)." in answer.stdout
+
+
+def test_what_a_column_takes_is_said_once_and_in_the_units_language(tmp_path: Path) -> None:
+    answer = checked(listed(tmp_path, {"Situation": "?"}, {"Fornavn": "B", "Situation": "!"}))
+    said = [line for line in answer.stdout.splitlines() if " takes: " in line]
+    assert len(said) == 1
+    assert said[0].startswith("column H (Situation) takes: Ledig, Sygemeldt, ")
+
+
+def test_a_norwegian_list_is_read_as_a_norwegian_writes_it(tmp_path: Path) -> None:
+    nine = "010161123"
+    first = fodselsnummer.calc_check_digit1(f"{nine}00")
+    number = f"{nine}{first}{fodselsnummer.calc_check_digit2(f'{nine}{first}0')}"
+    path = tmp_path / "liste.csv"
+    path.write_text(
+        "Navn,Fødselsnummer,Mobil,Postnr,Kanal,Situasjon,Henvist,Selv valgt,Språk\n"
+        f"Kari Prøve,{number[1:]},90 10 20 30,1461,Nav-kontor,På sosialhjelp,3.3.2025,ja,Norsk\n",
+        encoding="utf-8",
+    )
+    answer = makker(
+        path, "--kind", "candidates", "--unit", "NO-3222", "--programme", "skolepraksis", "--dry-run"
+    )
+    assert answer.exit_code == 0
+    assert "note: line 2, column B (Fødselsnummer): The leading zero" in answer.stdout
+    candidate = rows_of(path, unit="NO-3222", programme="skolepraksis")[0].document["candidate"]
+    assert (candidate["national_id"], candidate["national_id_type"]) == (number, "NO-FNR")
+    assert (candidate["situation"], candidate["language"]) == ("cash_benefit", "nb")
