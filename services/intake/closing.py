@@ -20,7 +20,7 @@ from services.intake.documents import CaseFile, HostFile, Mentor, Place, State
 from services.intake.offering import _place_offered as place_offered
 from services.intake.registers import Enquiry, Partner, Staff, UnitFile
 from services.intake.settling import settle, today_in
-from services.intake.staffing import belongs, unit_of, unit_row
+from services.intake.staffing import check_caseworker, unit_of, unit_row
 from shared.contracts.intake import (
     CaseAssigned,
     HostRegistered,
@@ -108,9 +108,8 @@ def close_unit(state: State, message: Message, programmes: Programmes, now: date
     said = message.body
     assert isinstance(said, CloseUnit)
     _check_target(state, said, message, programmes)
-    colleague = state.staff
-    if colleague is not None and not belongs(colleague, said.hand_over_to):
-        raise Refused("colleague_of_another_unit", field="caseworker")
+    if message.actor is None or said.caseworker != message.actor.person_id:
+        check_caseworker(state.staff, said.hand_over_to)
     today = today_in(said.unit, programmes, now)
     closes_on = said.closes_on or today
     unit = unit_of(state, said.unit).model_copy(

@@ -16,6 +16,7 @@ from services.intake import telling
 from services.intake.documents import CaseFile, Certificate, Consent, State, StepDone
 from services.intake.rules import done_on, missing, unknown_codes
 from services.intake.settling import Events, hold_start, rules_of, settle, today_in
+from services.intake.staffing import check_caseworker
 from shared.contracts.intake import (
     CaseAssigned,
     CasePaused,
@@ -88,6 +89,8 @@ class _Desk:
 def assign(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
     assert isinstance(message.body, AssignCase)
     desk = _Desk(state, programmes, now)
+    if message.actor is None or message.body.caseworker != message.actor.person_id:
+        check_caseworker(state.staff, desk.case.unit)
     return _assigned(desk, message.body.caseworker, {})
 
 

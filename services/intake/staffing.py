@@ -59,6 +59,19 @@ def belongs(staff: Staff | None, unit: str) -> bool:
     return staff is not None and (staff.unit == unit or unit in staff.units)
 
 
+def check_caseworker(staff: Staff | None, unit: str) -> None:
+    """Whether a case of the unit can be this colleague's. Raises `Refused`.
+
+    Whom intake does not know may be a colleague all the same, of another system's sign-in.
+    """
+    if staff is None:
+        return
+    if staff.group_mailbox:
+        raise Refused("mailbox_takes_no_case", field="caseworker")
+    if not belongs(staff, unit):
+        raise Refused("colleague_of_another_unit", field="caseworker")
+
+
 def topics_missing(staff: Staff) -> tuple[Code, ...]:
     """What a member of a coordination group has not been trained in yet."""
     return tuple(topic for topic in GROUP_TOPICS if topic not in staff.trained)

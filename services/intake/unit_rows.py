@@ -12,6 +12,7 @@ from uuid import UUID
 from services.intake.closing import AT_ONCE, LEFT, CloseOnTheDay, HandOver, LookForLeft
 from services.intake.staffing import StaffSeen, unit_row
 from shared.access import person_of
+from shared.contracts.intake_commands import AssignCase
 from shared.contracts.model import derived_id
 from shared.contracts.people_commands import (
     CloseUnit,
@@ -44,6 +45,8 @@ async def rows_of(
 
 async def _rows(connection: Connection, message: Message, issuer: str | None) -> Rows | None:
     match message.body:
+        case AssignCase() as said:
+            return {"case": said.case_id, "staff": said.caseworker}
         case RegisterStaff() as said:
             staff_id = said.staff_id or _by_sign_in(said, issuer) or derived_id("staff", message.id)
             return {"staff": staff_id, "person": staff_id}
