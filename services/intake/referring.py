@@ -54,6 +54,9 @@ def take_referral(
             return _known_already(state, held, message)
         reused = (Fault(code="reference_reused_with_other_content", field="source_reference"),)
         return _refused(state, secrets, message, text, programmes, now, reused, holds=True)
+    if held is not None and held.state == "erased":
+        faults = (Fault(code="erased", field="source_reference"),)
+        return _refused(state, secrets, message, text, programmes, now, faults, holds=True, keep=False)
     judged = judge(
         document,
         programmes,
@@ -86,6 +89,7 @@ def _refused(
     faults: tuple[Fault, ...],
     *,
     holds: bool,
+    keep: bool = True,
 ) -> Decision[State]:
     document: dict[str, Any] = message.body.referral  # type: ignore[attr-defined]
     source, reference = source_of(message), reference_of(document)
@@ -122,7 +126,8 @@ def _refused(
         "source_reference": reference,
         "reasons": [reason.model_dump() for reason in reasons],
     }
-    return Decision(state, events=events, appends=(kept, *_tally(message, "rejected")), answer=answer)
+    appends = (*((kept,) if keep else ()), *_tally(message, "rejected"))
+    return Decision(state, events=events, appends=appends, answer=answer)
 
 
 def _accepted(

@@ -1,0 +1,290 @@
+"""Erasing a person at intake, on a real PostgreSQL: what goes, what is told, what stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.intake.erasing import ErasedBefore
+from shared.contracts.intake_commands import (
+    CompletePreparation,
+    ContactDetails,
+    RecordInterview,
+    WithdrawCase,
+)
+from shared.contracts.matching import MatchAgreed
+from shared.contracts.people_commands import ErasePerson
+from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
+from shared.messages import Message, Outcome
+from tests.builders import agreed
+from tests.servers.intake import CASEWORKER, EXAMPLE, NOW, Intake, intake, referral
+
+__all__ = ["intake"]
+
+CANARIES = ("Amina", "Eksempel", "0707614286", "amina@example.org", "70102030", "2630", "Kanariefugl")
+GUARDIAN = {"name": "Gerda Værge", "email": "gerda@example.org", "phone": "+4570102099", "language": "da"}
+
+
+async def person_of(intake: Intake, case_id: object) -> UUID:
+    found: UUID = await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
+    return found
+
+
+async def erase(intake: Intake, person_id: UUID) -> Outcome:
+    (outcome,) = await intake.take(intake.of_staff(ErasePerson(person_id=person_id)))
+    return outcome
+
+
+async def everything(intake: Intake) -> str:
+    """Every column of every table, as text."""
+    names = await intake.pool.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+    )
+    rows = [await intake.pool.fetch(f"SELECT t::text FROM {row[0]} t") for row in names]
+    return "\n".join(row[0] for table in rows for row in table)
+
+
+async def told(intake: Intake, type_: str) -> list[dict[str, Any]]:
+    rows = await intake.pool.fetch("SELECT body FROM outbox WHERE type = $1 ORDER BY position", type_)
+    return [json.loads(row["body"]) for row in rows]
+
+
+async def prepared(intake: Intake, document: dict[str, Any]) -> UUID:
+    case_id = await intake.case_of(document)
+    interview = RecordInterview.model_validate(
+        {"case_id": case_id, "profile": {"times": ["mon-morning"]}, "presentation": "Kanariefugl i bur"}
+    )
+    await intake.take(intake.of_staff(interview))
+    done = CompletePreparation(case_id=case_id, step="expectations_aligned", note="Kanariefugl sagde ja")
+    await intake.take(intake.of_staff(done))
+    return case_id
+
+
+async def matched(intake: Intake, case_id: UUID, *others: UUID) -> None:
+    # However long the way there is: the preparation is not what is tested here.
+    await intake.pool.execute(
+        'UPDATE case_file SET doc = doc || \'{"state": "ready"}\' WHERE id = $1', case_id
+    )
+    opened = await intake.body("CaseOpened")
+    about = {name: opened[name] for name in ("unit", "programme", "case_id", "round", "rules_version")}
+    parties = [
+        *opened["parties"],
+        *({"person_id": str(one), "side": "mentor", "role": "volunteer_mentor"} for one in others),
+    ]
+    body = MatchAgreed.model_validate(
+        {
+            **about,
+            "parties": parties,
+            "match_id": uuid4(),
+            "proposal_id": uuid4(),
+            "place_id": uuid4(),
+            "starts_on": "2026-12-01",
+            "hours_per_week": 5,
+        }
+    )
+    await intake.take(intake.of_matching(body))
+
+
+def again(intake: Intake, bodies: list[str]) -> Iterator[Message]:
+    for body in bodies:
+        parsed = ErasedBefore.model_validate_json(body)
+        yield Message(uuid4(), "ErasedBefore", parsed, NOW, kind="timer")
+
+
+async def test_nothing_of_the_person_is_left_in_any_table(intake: Intake) -> None:
+    case_id = await prepared(intake, EXAMPLE)
+    await intake.take(intake.of_kafka(referral("refused", candidate__email="no address")))
+    before = await everything(intake)
+    assert any(word in before for word in CANARIES)
+    outcome = await erase(intake, await person_of(intake, case_id))
+    assert outcome.kind == "done"
+    left = await everything(intake)
+    assert not [word for word in CANARIES if word in left]
+    assert await intake.pool.fetchval("SELECT count(*) FROM refused_referral") == 0
+    assert await intake.count("person") == await intake.count("person_key") == 0
+    sealed = (
+        "SELECT count(*) FROM referral WHERE doc ->> 'sealed' IS NOT NULL OR doc ->> 'digest' IS NOT NULL"
+    )
+    assert await intake.pool.fetchval(sealed) == 0
+
+
+async def test_a_case_keeps_what_counts_need_and_nobody(intake: Intake) -> None:
+    case_id = await prepared(intake, EXAMPLE)
+    await erase(intake, await person_of(intake, case_id))
+    doc = json.loads(await intake.pool.fetchval("SELECT doc::text FROM case_file WHERE id = $1", case_id))
+    assert (doc["state"], doc["unit"], doc["channel"], doc["reason"]) == (
+        "erased",
+        "DK-0169",
+        "jobcentre",
+        "erased",
+    )
+    assert (doc["person_id"], doc["source_reference"], doc["presentation"]) == (str(UUID(int=0)), "", None)
+    assert not doc["done"] and not doc["groups"] and not doc["profile"]["wishes"]
+
+
+async def test_everybody_is_told_the_open_case_is_withdrawn_first(intake: Intake) -> None:
+    case_id = await prepared(intake, EXAMPLE)
+    person_id = await person_of(intake, case_id)
+    await erase(intake, person_id)
+    assert (await intake.events(case_id))[-3:] == ["CaseWithdrawn", "SubjectErased", "Tombstone"]
+    assert (await intake.events(person_id))[-2:] == ["SubjectErased", "Tombstone"]
+    kinds = [(one["kind"], one["is_candidate"]) for one in await told(intake, "SubjectErased")]
+    assert kinds == [("case", True), ("person", True)]
+    topics = await intake.pool.fetch("SELECT topic, key FROM outbox WHERE type = 'Tombstone' ORDER BY topic")
+    assert [tuple(row) for row in topics] == [
+        ("case-texts-v1", str(case_id)),
+        ("contacts-v1", str(person_id)),
+    ]
+    (withdrawn,) = await told(intake, "CaseWithdrawn")
+    assert withdrawn["reason"] == "erased" and str(person_id) not in json.dumps(withdrawn)
+
+
+async def test_the_referral_again_is_rejected_as_erased_and_not_kept(intake: Intake) -> None:
+    case_id = await intake.case_of(EXAMPLE)
+    await erase(intake, await person_of(intake, case_id))
+    for document in (EXAMPLE, referral(candidate__phone="+4570102031")):
+        (outcome,) = await intake.take(intake.of_kafka(document))
+        assert [one["code"] for one in outcome.answer["reasons"]] == ["erased"]
+    assert await intake.pool.fetchval("SELECT count(*) FROM refused_referral") == 0
+    assert await intake.count("person") == 0
+    await intake.case_of(referral("a new one"))
+    assert await intake.count("person") == 1
+
+
+async def test_an_event_or_a_command_after_the_erasure_has_no_effect(intake: Intake) -> None:
+    case_id = await prepared(intake, EXAMPLE)
+    person_id = await person_of(intake, case_id)
+    await erase(intake, person_id)
+    (outcome,) = await intake.take(intake.of_matching(agreed(case_id)))
+    assert (outcome.kind, outcome.reason) == ("ignored", "erased")
+    assert await intake.pool.fetchval("SELECT state FROM case_file") == "erased"
+    (late,) = await intake.take(intake.of_staff(WithdrawCase(case_id=case_id)))
+    assert (late.kind, late.reason) == ("refused", "erased")
+    twice = await erase(intake, person_id)
+    assert (twice.kind, twice.reason) == ("refused", "erased")
+
+
+async def test_somebody_with_an_agreed_placement_is_not_erased(intake: Intake) -> None:
+    case_id = await prepared(intake, EXAMPLE)
+    mentor = await registered_mentor(intake)
+    await matched(intake, case_id, mentor)
+    for person_id in (await person_of(intake, case_id), mentor):
+        outcome = await erase(intake, person_id)
+        assert (outcome.kind, outcome.reason) == ("refused", "placement_running")
+
+
+async def registered_mentor(intake: Intake, unit: str = "DK-0169") -> UUID:
+    contact = ContactDetails(name="Kanariefugl Mentor", email="mentor@example.org")
+    (outcome,) = await intake.take(intake.of_staff(RegisterMentor(unit=unit, contact=contact)))
+    return UUID(str(outcome.answer["mentor_id"]))
+
+
+async def test_a_mentor_goes_with_their_places(intake: Intake) -> None:
+    aalborg = replace(CASEWORKER, units=frozenset({"DK-0851/aalborg"}))
+    contact = ContactDetails(name="Kanariefugl Mentor", email="mentor@example.org")
+    registers = RegisterMentor(unit="DK-0851/aalborg", contact=contact, birth_date="1980-01-01")
+    (outcome,) = await intake.take(intake.of_staff(registers, aalborg))
+    mentor = UUID(str(outcome.answer["mentor_id"]))
+    offer = OfferPlace(mentor_id=mentor, programmes=("mentorskab",), times=("mon-evening",))
+    (offered,) = await intake.take(intake.of_staff(offer, aalborg))
+    place_id = UUID(str(offered.answer["place_id"]))
+    (outcome,) = await intake.take(intake.of_staff(ErasePerson(person_id=mentor), aalborg))
+    assert outcome.kind == "done"
+    assert await intake.count("mentor") == 0
+    assert (await intake.events(place_id))[-2:] == ["PlaceWithdrawn", "SubjectErased"]
+    place = json.loads(await intake.pool.fetchval("SELECT doc::text FROM place"))
+    assert (place["state"], place["mentor_id"], place["times"]) == ("withdrawn", None, [])
+    assert "Kanariefugl" not in await everything(intake)
+
+
+async def test_a_host_s_contact_person_is_not_erased(intake: Intake) -> None:
+    contact = ContactDetails(name="Vera Vært", email="vera@example.org")
+    registers = RegisterHost(unit="DK-0169", kind="association", name="Klubben", contact_person=contact)
+    (outcome,) = await intake.take(intake.of_staff(registers))
+    refused = await erase(intake, UUID(str(outcome.answer["person_id"])))
+    assert (refused.kind, refused.reason) == ("refused", "stands_for_a_host")
+
+
+async def test_a_guardian_goes_alone_and_the_case_stays(intake: Intake) -> None:
+    case_id = await prepared(intake, referral(guardian=GUARDIAN))
+    guardian = await intake.pool.fetchval("SELECT guardian_id FROM case_file")
+    assert (await erase(intake, guardian)).kind == "done"
+    assert await intake.pool.fetchval("SELECT state FROM case_file") == "preparing"
+    assert await intake.pool.fetchval("SELECT guardian_id FROM case_file") is None
+    (erased, person) = await told(intake, "SubjectErased")
+    assert (erased["subject_id"], erased["person_id"], erased["is_candidate"]) == (
+        str(case_id),
+        str(guardian),
+        False,
+    )
+    assert person["kind"] == "person"
+    # The referral as it came named both, and stays known by its digest.
+    assert await intake.pool.fetchval("SELECT doc ->> 'sealed' FROM referral") is None
+    (same,) = await intake.take(intake.of_kafka(referral(guardian=GUARDIAN)))
+    assert same.answer["already_known"] is True
+
+
+async def test_somebody_of_other_units_alone_is_not_erased(intake: Intake) -> None:
+    case_id = await intake.case_of(EXAMPLE)
+    other = replace(CASEWORKER, units=frozenset({"NO-3222"}))
+    erases = ErasePerson(person_id=await person_of(intake, case_id))
+    (outcome,) = await intake.take(intake.of_staff(erases, other))
+    assert (outcome.kind, outcome.reason) == ("refused", "other_unit")
+
+
+async def test_both_cases_of_a_person_go_and_every_look_stays(intake: Intake) -> None:
+    first, second = await intake.case_of(EXAMPLE), await intake.case_of(referral("second"))
+    person_id = await person_of(intake, first)
+    await intake.pool.execute(
+        "INSERT INTO look (looked_at, subject, at_what, person_ids) VALUES ($1, 'kirsten', 'person', $2)",
+        NOW,
+        [person_id],
+    )
+    await erase(intake, person_id)
+    assert {one["subject_id"] for one in await told(intake, "SubjectErased")} == {
+        str(first),
+        str(second),
+        str(person_id),
+    }
+    assert await intake.pool.fetchval("SELECT count(*) FROM look") == 1
+
+
+AGGREGATES = ("referral", "person_key", "person", "case_file")
+
+
+@pytest.mark.parametrize("older", ["than the erasure", "than the person"])
+async def test_a_restored_database_is_told_again_and_brings_nobody_back(intake: Intake, older: str) -> None:
+    case_id = await intake.case_of(EXAMPLE)
+    backup = {
+        table: await intake.pool.fetch(f"SELECT id, version, doc FROM {table}")
+        for table in AGGREGATES
+        if older == "than the erasure"
+    }
+    await erase(intake, await person_of(intake, case_id))
+    bodies = [row[0] for row in await intake.pool.fetch("SELECT DISTINCT body FROM erased")]
+    assert len(bodies) == 1 and "Amina" not in bodies[0]
+    await intake.pool.execute(f"TRUNCATE {', '.join(AGGREGATES)}, outbox, inbox, erased")
+    for table, rows in backup.items():
+        insert = f"INSERT INTO {table} (id, version, doc) VALUES ($1, $2, $3)"
+        await intake.pool.executemany(insert, [tuple(row) for row in rows])
+    outcomes = await intake.take(*again(intake, bodies))
+    assert [one.kind for one in outcomes] == ["done"]
+    assert await intake.count("person") == 0
+    (late,) = await intake.take(intake.of_kafka(EXAMPLE))
+    assert [one["code"] for one in late.answer["reasons"]] == ["erased"]
+    assert (await intake.take(*again(intake, bodies)))[0].reason == "erased"
+    left = await everything(intake)
+    assert not [word for word in CANARIES if word in left]
+
+
+async def test_a_person_is_kept_as_long_as_the_programme_says_and_then_erased(intake: Intake) -> None:
+    case_id = await intake.case_of(EXAMPLE)
+    await intake.take(intake.of_staff(WithdrawCase(case_id=case_id, reason="moved")))
+    due_at = await intake.pool.fetchval("SELECT due_at FROM timer WHERE type = 'RetentionOver'")
+    assert timedelta(days=5 * 365 - 1) < due_at - NOW < timedelta(days=5 * 366 + 1)
