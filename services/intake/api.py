@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from services.intake import door, queries
+from services.intake import door, queries, staff_api, staff_queries
 from services.intake.documents import CaseFile, Person
 from services.intake.queries import StoredCase
 from services.intake.rules import Standing, earliest, standings
@@ -42,6 +42,18 @@ def units_asked(actor: Actor, unit: str | None) -> Collection[str]:
     if unit not in actor.units:
         raise NotAllowed
     return (unit,)
+
+
+async def caseworkers_asked(
+    host: Host, connection: Connection, actor: Actor, caseworker: UUID | None, *, mine: bool
+) -> Collection[UUID] | None:
+    """Whose cases a list is about; None for everybody's."""
+    if not mine:
+        return None if caseworker is None else (caseworker,)
+    if actor.person_id is None:
+        return ()
+    today = host.service.clock().date()
+    return await staff_queries.whose_cases(connection, actor.person_id, actor.units, today)
 
 
 async def case_seen(host: Host, connection: Connection, actor: Actor, case_id: UUID) -> StoredCase:
@@ -136,6 +148,7 @@ def mount(host: Host, secrets: Secrets) -> None:
     door.mount(host)
     _cases(host)
     _people(host, secrets)
+    staff_api.mount(host)
     for name in ("hosts", "mentors", "places"):
         host.app.get(f"/intake/api/{name}", tags=["reading"], response_model=None)(_lister(host, name))
     _asyncapi(host.app)
@@ -151,13 +164,17 @@ def _cases(host: Host) -> None:
         state: str | None = None,
         q: str | None = None,
         cursor: str | None = None,
+        mine: bool = False,
+        caseworker: UUID | None = None,
     ) -> Response:
-        """Cases of the actor's units, newest first; `q` is a part of a name, or a reference."""
+        """Cases of the actor's units, newest first; `q` is a part of a name, or a reference. `mine` are the
+        actor's own, and those of whom they stand in for today."""
         actor = access.staff(request, *STAFF)
         async with host.pool.acquire() as connection, connection.transaction():
+            whose = await caseworkers_asked(host, connection, actor, caseworker, mine=mine)
             try:
                 found = await queries.cases(
-                    connection, units_asked(actor, unit), state=state, q=q, cursor=cursor
+                    connection, units_asked(actor, unit), state=state, q=q, caseworkers=whose, cursor=cursor
                 )
             except ValueError:
                 raise Problem(422, "does_not_fit", field="cursor") from None

@@ -52,10 +52,12 @@ async def cases(
     *,
     state: str | None = None,
     q: str | None = None,
+    caseworkers: Collection[UUID] | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> Found:
-    """Cases with their person's name, newest first. `q` is a part of a name, or a whole reference or id."""
+    """Cases with their person's name, newest first. `q` is a part of a name, or a whole reference or id;
+    `caseworkers` are those whose cases are asked for (all, if it is not said)."""
     after = _after(cursor)
     opened_at, id_ = (after[0], UUID(after[1])) if len(after) == 2 else (None, None)
     rows = await connection.fetch(
@@ -64,6 +66,7 @@ async def cases(
         "WHERE c.doc IS NOT NULL AND c.unit = ANY($1::text[]) AND ($2::text IS NULL OR c.state = $2) "
         "AND ($3::text IS NULL OR p.name_lowered LIKE $4 OR c.source_reference = $3 OR c.id::text = $3) "
         "AND ($5::text IS NULL OR (c.opened_at, c.id) < ($5, $6::uuid)) "
+        "AND ($8::uuid[] IS NULL OR c.caseworker = ANY($8)) "
         "ORDER BY c.opened_at DESC, c.id DESC LIMIT $7",
         sorted(units),
         state or None,
@@ -72,6 +75,7 @@ async def cases(
         opened_at,
         id_,
         limit + 1,
+        None if caseworkers is None else sorted(caseworkers),
     )
     shown = rows[:limit]
     following = _cursor(shown[-1]["opened_at"], shown[-1]["id"]) if len(rows) > limit else None
@@ -140,7 +144,9 @@ async def names(connection: Connection, ids: Iterable[UUID], units: Collection[s
         "EXISTS (SELECT 1 FROM case_file c WHERE c.person_id = p.id AND c.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM case_file c WHERE c.guardian_id = p.id AND c.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM host h WHERE h.contact_person_id = p.id AND h.unit = ANY($2::text[])) "
-        "OR EXISTS (SELECT 1 FROM mentor m WHERE m.id = p.id AND m.unit = ANY($2::text[]))) "
+        "OR EXISTS (SELECT 1 FROM mentor m WHERE m.id = p.id AND m.unit = ANY($2::text[])) "
+        "OR EXISTS (SELECT 1 FROM staff s WHERE s.id = p.id "
+        "AND (s.unit = ANY($2::text[]) OR s.doc -> 'units' ?| $2::text[]))) "
         "UNION ALL SELECT h.id, h.name FROM host h "
         "WHERE h.id = ANY($1::uuid[]) AND h.doc IS NOT NULL AND h.unit = ANY($2::text[])",
         sorted(set(ids)),

@@ -2,18 +2,30 @@
 
 In the demonstration somebody chooses a role and units, and gets a session like any other: a signed cookie
 that all four services read. Otherwise there is nothing to choose here: staff sign in by their
-organisation's own service.
+organisation's own service. Whoever signs in becomes known as a colleague, with how to write to them; that is
+told on only when something of it has changed, and never in the way of signing in.
 """
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+import structlog
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from shared.access import COOKIE, ROLES, Issuer
+from services.intake.staffing import StaffSeen
+from shared.access import COOKIE, ROLES, Issuer, person_of
+from shared.contracts.model import Language
+from shared.corridor import handle
 from shared.forms import safe_return
 from shared.hosting import Host
+from shared.logs import where
+from shared.messages import Message
+from shared.postgres import TRANSIENT
 from shared.problems import Problem
+
+log = structlog.get_logger()
 
 ISSUER = "demo"
 HOURS = 12
@@ -60,6 +72,8 @@ def mount(host: Host) -> None:
         token = Issuer(host.settings.session_private_key, ISSUER).token(
             f"demo-{role}", [role], units, NAMES[role], HOURS
         )
+        language: Language = host.pages.language(request)  # type: ignore[assignment]  # One of the three.
+        await become_known(host, role, units, language)
         answer = RedirectResponse(safe_return(str(form.get("return_to") or "/")), 303)
         answer.set_cookie(
             COOKIE,
@@ -76,3 +90,22 @@ def mount(host: Host) -> None:
         answer = RedirectResponse("/intake/sign-in", 303)
         answer.delete_cookie(COOKIE)
         return answer
+
+
+async def become_known(host: Host, role: str, units: list[str], language: Language) -> None:
+    """The sample colleague of this role, and an invented address where they can be written to."""
+    seen = StaffSeen(
+        staff_id=person_of(ISSUER, f"demo-{role}"),
+        name=NAMES[role],
+        email=f"{role.replace('_', '-')}@example.org",
+        language=language,
+        roles=(role,),
+        units=tuple(sorted(units)),
+    )
+    message = Message(
+        uuid4(), StaffSeen.__name__, seen, host.service.clock(), source="/makker/intake", inbox=False
+    )
+    try:
+        await handle(host.service, [message])
+    except TRANSIENT as error:
+        log.warning("colleague_not_noted", service=host.name, **where(error))
