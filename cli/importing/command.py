@@ -139,8 +139,8 @@ def _send(asked: Asked, rows: Sequence[Row], programmes: Programmes) -> int:
                     judging.add(row, refused.faults, programmes, refused.code_list)
                     _say(row.faults or [Fault(line, "", "it is refused")])
                     tally.faulty.append(line)
-    except sending.Stopped as stopped:
-        typer.echo(str(stopped), err=True)
+    except (sending.Stopped, KeyboardInterrupt) as stopped:
+        typer.echo(str(stopped) or "It was interrupted.", err=True)
         if good:
             typer.echo(
                 f"It stopped at line {line}: {tally.words}. "
@@ -155,7 +155,10 @@ def _send(asked: Asked, rows: Sequence[Row], programmes: Programmes) -> int:
 
 def _one(makker: sending.Makker, row: Row, tally: Tally) -> None:
     if row.same_as is not None:
-        tally.counts["known already"] += 1
+        if row.same_as in tally.faulty:
+            tally.faulty.append(row.line)
+        else:
+            tally.counts["known already"] += 1
         return
     taken = makker.take(row)
     tally.counts[taken.became] += 1

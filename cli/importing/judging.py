@@ -27,6 +27,8 @@ from shared.programmes import Programmes
 Said = tuple[str, str, str]
 """Code, field and message of something that is wrong."""
 NEEDED = ("malformed", "missing")
+OF_PARTNERS = ("unknown_partner", "school_precondition_missing")
+"""Who is a partner, and what it has agreed to once for all its pupils, the server alone knows."""
 SENTENCES = {"missing": "is missing", "host_kind_outside_programme": "the programme is not for such a host"}
 
 
@@ -37,9 +39,12 @@ def note_faults(row: Row, programmes: Programmes, now: datetime) -> None:
     if row.kind == "candidates":
         judged = judge(row.document, programmes, now)
         faults: list[tuple[str, Said]] = [("", (one.code, one.field, "")) for one in judged.faults]
-        add(row, faults, programmes, "rejections")
+        code_list = "rejections"
     else:
-        add(row, list(_refused(row, programmes, now)), programmes, "refusals")
+        faults, code_list = list(_refused(row, programmes, now)), "refusals"
+    if row.document.get("partner_id"):
+        faults = [one for one in faults if one[1][0] not in OF_PARTNERS]
+    add(row, faults, programmes, code_list)
 
 
 def add(row: Row, faults: list[tuple[str, Said]], programmes: Programmes, code_list: str) -> None:

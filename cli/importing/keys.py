@@ -18,6 +18,7 @@ from cli.importing.headings import REFERENCE
 from services.intake.national_id import birth_date_of, compact, is_possible
 from shared.contracts.model import derived_id
 
+DIGITS_OF_A_PHONE = 8
 NATIONAL_IDS = ("DK-CPR", "NO-FNR", "NO-DNR")
 
 
@@ -73,8 +74,13 @@ def _person(kind: str, found: Mapping[str, Any], today: date) -> Iterator[Any]:
         found.get(f"{prefix}birth_date")
         or _born_on(found, today)
         or (str(email).casefold() if email else None)
-        or (plain(str(phone)) if phone else None)
+        or (_number(str(phone)) if phone else None)
     )
+
+
+def _number(phone: str) -> str:
+    """What is left of a telephone number without its country code, which is written or not."""
+    return "".join(character for character in phone if character.isdigit())[-DIGITS_OF_A_PHONE:]
 
 
 def _born_on(found: Mapping[str, Any], today: date) -> str | None:

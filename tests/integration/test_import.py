@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner, Result
 
-from cli.importing import sending
+from cli.importing import command, sending
 from cli.main import app
 from tests.servers.intake import Intake, as_, intake
 
@@ -162,11 +162,12 @@ async def test_a_candidate_that_was_referred_with_other_content_is_said_by_line(
 ) -> None:
     await served.makker(listed(tmp_path), *CANDIDATES)
     changed = PEOPLE[1].replace("2630", "2640")
-    answer = await served.makker(listed(tmp_path, PEOPLE[0], changed), *CANDIDATES)
+    answer = await served.makker(listed(tmp_path, PEOPLE[0], changed, changed), *CANDIDATES)
     assert answer.exit_code == 1
     assert answer.stdout == (
+        "note: line 4: The same as line 3.\n"
         "line 3: The reference is already used for a referral with other content. "
-        "Send with a new reference.\n0 registered, 1 known already, 1 faulty (line 3).\n"
+        "Send with a new reference.\n0 registered, 1 known already, 2 faulty (lines 3, 4).\n"
     )
 
 
@@ -192,6 +193,14 @@ async def test_a_server_that_goes_away_says_where_and_the_next_run_goes_on(
     answer = await served.makker(file, *CANDIDATES)
     assert (answer.exit_code, answer.stdout) == (0, "3 registered, 2 known already, 0 faulty.\n")
     assert await served.intake.count("case_file") == 5
+
+
+async def test_who_looks_at_no_terminal_is_told_how_far_it_is_by_lines(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "PLAIN_LINE_EVERY", 2)
+    answer = await served.makker(listed(tmp_path), *CANDIDATES)
+    assert answer.stderr == "2 of 5\n4 of 5\n"
 
 
 async def test_a_moment_without_an_answer_is_waited_out(served: Served, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 from stdnum.no import fodselsnummer
 from typer.testing import CliRunner, Result
 
+from cli.importing.headings import fields_of, understand
 from cli.importing.keys import key_of, source_reference_of
 from cli.importing.rows import Reader, Row
-from cli.importing.sheets import read
+from cli.importing.sheets import Column, Sheet, read
 from cli.main import app
 from shared.programmes import load
 
@@ -267,12 +268,14 @@ def test_a_changed_phone_is_the_same_mentor_and_another_name_is_not(tmp_path: Pa
         {"Navn": "Bent Prøve"},
         {"Navn": "BENT  PRØVE", "Telefon": "70102031"},
         {"Navn": "Bo Prøve"},
+        {"Navn": "Bo Prøve", "Født": "", "E-mail": ""},
+        {"Navn": "Bo Prøve", "Født": "", "E-mail": "", "Telefon": "+45 7010 2030"},
     ]
     ids = [
         rows_of(listed(tmp_path, one, headings=headings), "mentors")[0].document["mentor_id"]
         for one in people
     ]
-    assert ids[0] == ids[1] != ids[2]
+    assert ids[0] == ids[1] != ids[2] != ids[3] == ids[4]
 
 
 def test_a_host_with_its_place_is_read_from_one_line() -> None:
@@ -418,3 +421,18 @@ def test_a_norwegian_list_is_read_as_a_norwegian_writes_it(tmp_path: Path) -> No
     candidate = rows_of(path, unit="NO-3222", programme="skolepraksis")[0].document["candidate"]
     assert (candidate["national_id"], candidate["national_id_type"]) == (number, "NO-FNR")
     assert (candidate["situation"], candidate["language"]) == ("cash_benefit", "nb")
+
+
+@pytest.mark.parametrize("kind", ["candidates", "hosts", "mentors"])
+def test_every_column_of_the_page_for_staff_is_one_that_is_understood(kind: str) -> None:
+    page = (EXAMPLES.parent / "import.md").read_text(encoding="utf-8")
+    sections = {part.partition("\n")[0]: part for part in re.split(r"^#{2,3} ", page, flags=re.MULTILINE)}
+    place = sections["A place, on the line of its host or mentor"] if kind != "candidates" else ""
+    lines = [line for line in f"{sections[kind.title()]}\n{place}".splitlines() if line.startswith("| `")]
+    headings = [heading for line in lines for heading in re.findall(r"`([^`]+)`", line.split("|")[1])]
+    columns = tuple(Column(index, heading) for index, heading in enumerate(headings))
+    found = understand(Sheet(columns, 1, ()), kind, fields_of(kind, PROGRAMMES.codes), mixed=False)
+    assert len(headings) > 15
+    assert not [column.heading for column in found.unknown]
+    needed = [one.path for one in fields_of(kind, PROGRAMMES.codes).values() if one.required]
+    assert set(needed) - {"unit", "programme"} <= found.by_path.keys()
