@@ -49,6 +49,7 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     faulty: list[int] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @property
     def words(self) -> str:
@@ -125,9 +126,11 @@ def _send(asked: Asked, rows: Sequence[Row], programmes: Programmes) -> int:
     tally = Tally(faulty=[row.line for row in rows if row.faults])
     good = [row for row in rows if not row.faults]
     line = good[0].line if good else 0
+    if not asked.url or not asked.token:
+        typer.echo("Say where Makker is and who you are: --url and MAKKER_TOKEN. Nothing was sent.", err=True)
+        return NOT_POSSIBLE
+    stopped = ""
     try:
-        if not asked.url or not asked.token:
-            raise sending.Stopped("Say where Makker is and who you are: --url and --token, or MAKKER_TOKEN.")
         with sending.Makker(asked.url, asked.token) as makker:
             if makker.is_open_to_readers:
                 typer.echo("note: without https:// others on the network can read what is sent.", err=True)
@@ -137,18 +140,21 @@ def _send(asked: Asked, rows: Sequence[Row], programmes: Programmes) -> int:
                     _one(makker, row, tally)
                 except sending.NotTaken as refused:
                     judging.add(row, refused.faults, programmes, refused.code_list)
-                    _say(row.faults or [Fault(line, "", "it is refused")])
+                    tally.said += [one.words for one in row.faults or [Fault(line, "", "it is refused")]]
                     tally.faulty.append(line)
-    except (sending.Stopped, KeyboardInterrupt) as stopped:
-        typer.echo(str(stopped) or "It was interrupted.", err=True)
-        if good:
-            typer.echo(
-                f"It stopped at line {line}: {tally.words}. "
-                "Run the same command again to go on; nothing is registered twice.",
-                err=True,
-            )
+    except (sending.Stopped, KeyboardInterrupt) as error:
+        stopped = str(error) or "It was interrupted."
+    # Said only now, because a bar on the terminal would take for itself what is printed beside it.
+    for words in dict.fromkeys(tally.said):
+        typer.echo(words)
+    if stopped:
+        typer.echo(stopped, err=True)
+        typer.echo(
+            f"It stopped at line {line}: {tally.words}. "
+            "Run the same command again to go on; nothing is registered twice.",
+            err=True,
+        )
         return NOT_POSSIBLE
-    tally.faulty.sort()
     typer.echo(f"{tally.words}.")
     return FAULTS if tally.faulty else DONE
 
@@ -163,7 +169,7 @@ def _one(makker: sending.Makker, row: Row, tally: Tally) -> None:
     taken = makker.take(row)
     tally.counts[taken.became] += 1
     if taken.note:
-        typer.echo(f"note: {Fault(row.line, '', taken.note).words}")
+        tally.said.append(f"note: {Fault(row.line, '', taken.note).words}")
 
 
 def _with_progress(rows: Sequence[Row]) -> Iterator[Row]:

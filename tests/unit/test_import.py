@@ -369,7 +369,7 @@ def test_a_file_that_is_no_table_ends_with_2(tmp_path: Path) -> None:
 def test_nobody_and_nowhere_is_said_before_anything_is_sent(tmp_path: Path) -> None:
     answer = makker(listed(tmp_path, {}), "--kind", "candidates", *OF_HOEJE_TAASTRUP)
     assert answer.exit_code == 2
-    assert "--url and --token" in answer.stderr
+    assert "--url and MAKKER_TOKEN" in answer.stderr
 
 
 @pytest.mark.parametrize(
