@@ -17,15 +17,15 @@ from zoneinfo import ZoneInfo
 
 from services.intake import telling
 from services.intake.documents import CaseFile, HostFile, Mentor, Place, State
-from services.intake.offering import _place_offered as place_offered
+from services.intake.hosts import host_registered
+from services.intake.mentors import mentor_registered
+from services.intake.partners import partner_changed
+from services.intake.places import place_offered
 from services.intake.registers import Enquiry, Partner, Staff, UnitFile
 from services.intake.settling import settle, today_in
 from services.intake.staffing import check_caseworker, unit_of, unit_row
 from shared.contracts.intake import (
     CaseAssigned,
-    HostRegistered,
-    MentorRegistered,
-    PartnerChanged,
     StartCleared,
     UnitClosed,
 )
@@ -88,7 +88,7 @@ class HandOver(Timer):
 
 
 TIMERS = (CloseOnTheDay, LookForLeft, HandOver)
-SETTLED = {"preparing": "= ready", "ready": "= paused"}
+SETTLED = {"preparing": "= ready", "ready": "= paused", "paused": "= preparing ready matched"}
 """Where a case may come to by the new unit's rules; all else stays in the state it is in."""
 
 
@@ -232,13 +232,13 @@ def hand_over(
     events: Iterable[Event] = ()
     match moved:
         case HostFile():
-            events = (HostRegistered(host_id=moved.id, **_shared(moved, HostRegistered)),)
+            events = (host_registered(moved),)
         case Mentor():
-            events = (MentorRegistered(mentor_id=moved.id, **_shared(moved, MentorRegistered)),)
+            events = (mentor_registered(moved),)
         case Partner():
-            events = (_partner_changed(moved),)
-        case Place(state="offered"):
-            events = (place_offered(moved, state.host, state.mentor),)
+            events = (partner_changed(moved),)
+        case Place(state="offered") if (owner := state.host or state.mentor) is not None:
+            events = (place_offered(moved, owner),)
         case Staff():
             units = tuple(dict.fromkeys(one.to if unit == one.unit else unit for unit in moved.units))
             moved = moved.model_copy(update={"units": units})
@@ -262,22 +262,3 @@ def _case(
     if settled.cleared and not any(isinstance(event, StartCleared) for event in further):
         further = (*further, telling.start_cleared(settled, today))
     return Decision(replace(state, case=settled), events=(told, *further))
-
-
-def _shared(document: HostFile | Mentor, event: type[Event]) -> dict[str, Any]:
-    """What an event says of a document, and how far it has come."""
-    said = document.model_dump(include=set(event.model_fields) & set(type(document).model_fields))
-    return said | {"stage": "enquired" if document.state == "interviewed" else document.state}
-
-
-def _partner_changed(partner: Partner) -> PartnerChanged:
-    agreement = partner.agreement
-    return PartnerChanged(
-        partner_id=partner.id,
-        unit=partner.unit,
-        kind=partner.kind,
-        status=partner.status,
-        agreed_on=agreement.signed_on if agreement else None,
-        agreed_until=agreement.valid_until if agreement else None,
-        dispute=partner.dispute[-1].step if partner.dispute else None,
-    )
