@@ -36,6 +36,8 @@ from shared.release import release
 log = structlog.get_logger()
 
 LARGEST_BODY_BYTES = 4_194_304
+OF_EVERY_ANSWER = ("id", "version", "events", "command", "by")
+"""What is kept with a first answer beside what the command itself answers."""
 JSON_TYPES = ("application/json", "")
 
 Answer = Callable[[Request, Mapping[str, Any], "Problem | dict[str, Any]"], Awaitable[Response]]
@@ -75,7 +77,7 @@ async def _first_answer(service: Service, id_: UUID, digest: bytes | None) -> Ou
     if row["digest"] != digest:
         raise Refused("idempotency_key_reused")
     kept = json.loads(row["answer"])
-    answer = {name: value for name, value in kept.items() if name not in ("id", "version", "events")}
+    answer = {name: value for name, value in kept.items() if name not in OF_EVERY_ANSWER}
     return Outcome(
         "done", id=UUID(kept["id"]), version=kept["version"], events=tuple(kept["events"]), answer=answer
     )
@@ -221,7 +223,10 @@ async def _form(request: Request, body: bytes) -> tuple[dict[str, Any], dict[str
     async def once_more() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return document_of(await Request(request.scope, once_more).form())
+    form = await Request(request.scope, once_more).form()
+    # As it was typed, so that a form that is refused can be asked again with it.
+    request.state.typed = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    return document_of(form)
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -347,6 +347,8 @@ class Pass:
         )
         if message.digest is not None:
             kept = {"id": str(main.id), "version": version, "events": outcome.events, **decision.answer}
+            # Whoever was shown an older version is told who did what since.
+            kept |= {"command": message.type, "by": message.actor.person_id if message.actor else None}
             self.effects.answers.append((message.id, message.digest, json.dumps(kept, default=str)))
         return outcome
 

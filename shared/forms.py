@@ -17,7 +17,9 @@ KEY_FIELD = "Idempotency-Key"
 # What is no path, or what a browser takes for another site: it reads a backslash as a slash, and leaves out
 # tabs and ends of lines before it looks.
 ELSEWHERE = re.compile(r"[^/]|/[/\\]|.*[\x00-\x20\x7f]", re.DOTALL)
-PAGE_FIELDS = ("return_to", KEY_FIELD, "token")
+ASKED_FIELD = "_asked"
+"""One for each question: how it was asked, so that it can be asked again (`shared/retyping.py`)."""
+PAGE_FIELDS = ("return_to", KEY_FIELD, "token", ASKED_FIELD)
 
 
 def is_form(request: Request) -> bool:

@@ -29,9 +29,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shared import commands, logs, maintenance, parked_pages, timers
 from shared.access import Access, NotAllowed, NotSignedIn
+from shared.answers import answer, problem_page
 from shared.consumer import Consumer
 from shared.corridor import Service, Table
-from shared.forms import is_form, safe_return
 from shared.limits import Senders, slow_guesses
 from shared.links import LinkExpired, Reader
 from shared.messages import Decision, Ignored, Message
@@ -316,54 +316,9 @@ def _problems(running: Host) -> None:
         running.app.add_exception_handler(kind, handler)
 
 
-def problem_page(running: Host, request: Request, problem: Problem, return_to: str | None = None) -> Response:
-    """A problem in words, with the way back; what was typed is still in the browser's page before."""
-    try:
-        actor = running.access.actor(request)
-    except (NotSignedIn, LinkExpired):
-        actor = None
-    language = running.pages.language(request, actor)
-    words = running.service.programmes.codes
-    known = words.has("refusals", problem.code)
-    shown = {
-        "code": problem.code,
-        "detail": words.words("refusals", problem.code, language) if known else problem.detail,
-        "errors": [
-            {
-                "code": code,
-                "field": field_,
-                "message": words.words("refusals", code, language)
-                if words.has("refusals", code)
-                else message,
-            }
-            for code, field_, message in problem.errors
-            if code != problem.code
-        ],
-    }
-    page = running.pages.render(
-        request, "error.html", actor=actor, status=problem.status, problem=shown, return_to=return_to
-    )
-    page.headers.update(problem.headers)
-    return page
-
-
 def too_many(wait_seconds: int) -> Problem:
     """Somebody does something too often, and may do it again after so many seconds."""
     return Problem(429, "too_many_requests", retry_after_seconds=wait_seconds)
-
-
-async def answer(
-    running: Host, request: Request, document: Mapping[str, Any], result: Problem | dict[str, Any]
-) -> Response:
-    """A command's answer: JSON to a program, the way on to a person who sent a form."""
-    if not is_form(request):
-        return commands.as_json(result)
-    return_to = safe_return(document.get("return_to"))
-    if isinstance(result, Problem):
-        return problem_page(running, request, result, return_to)
-    for name, value in result.items():
-        return_to = return_to.replace(f"{{{name}}}", str(value))
-    return RedirectResponse(return_to, 303)
 
 
 def tune_garbage_collection() -> None:

@@ -10,7 +10,7 @@ static files with `pages.mount_static(app)`, adds `security_headers` as middlewa
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +38,7 @@ ONE_YEAR_SECONDS = 365 * 24 * 3600
 NAVIGATION: tuple[tuple[str, str, frozenset[str] | None], ...] = (
     ("today", "/", None),
     ("cases", "/intake/cases", STAFF),
+    ("enquiries", "/intake/enquiries", STAFF),
     ("hosts", "/intake/hosts", STAFF),
     ("matching", "/matching/proposals", None),
     ("check_ins", "/followup/check-ins", None),
@@ -66,6 +67,14 @@ class Actor(Protocol):
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+class Options(list[tuple[str, str]]):
+    """Choices that are a code list's: the list's name says it all, where a question is asked again."""
+
+    def __init__(self, list_name: str, options: Iterable[tuple[str, str]]) -> None:
+        super().__init__(options)
+        self.list_name = list_name
 
 
 class Pages:
@@ -155,6 +164,13 @@ class Pages:
         """The texts by key in one language, for what is not a page: JSON items, answers."""
         return self._words[language]
 
+    def code_options(self, list_name: str, language: str) -> Options:
+        """A code list as the choices of a question. Raises `KeyError` for a list that there is not."""
+        words = self._codes.words
+        return Options(
+            list_name, [(code, words(list_name, code, language)) for code in self._codes.lists[list_name]]
+        )
+
     def mount_static(self, app: Starlette) -> None:
         """Serves the shared files under the service's own name, so that the service stands alone."""
         app.mount(f"/{self._service}/static", VersionedFiles(directory=STATIC), name="static")
@@ -182,9 +198,7 @@ class Pages:
             t=words,
             has_text=words.__contains__,
             code=lambda list_name, code: self._codes.words(list_name, code, language),
-            code_options=lambda list_name: [
-                (code, self._codes.words(list_name, code, language)) for code in self._codes.lists[list_name]
-            ],
+            code_options=lambda list_name: self.code_options(list_name, language),
             language=language,
             static=lambda path: f"{self._static_at}/{path}",
             new_key=lambda: str(uuid4()),

@@ -144,7 +144,16 @@ document.documentElement.classList.add("js");
     for (const link of note.querySelectorAll("[data-field]")) leadToField(form, link);
     form.querySelector("[data-error-summary]")?.remove();
     form.prepend(note);
+    if (said?.dataset.version) allowAnyway(form, said.dataset);
+    askForNamesSoon();
     note.focus();
+  }
+
+  // Somebody else was faster: their changes stand in the note, and the form is sent again only by its own button.
+  function allowAnyway(form, { version, submit }) {
+    form.querySelector("[name=version]").value = version;
+    const buttons = form.querySelectorAll("button[type=submit]");
+    if (buttons.length === 1) buttons[0].textContent = submit;
   }
 
   function leadToField(form, link) {
