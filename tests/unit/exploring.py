@@ -30,11 +30,15 @@ World = dict[str, Any]
 
 @dataclass(frozen=True)
 class Sample:
-    """A message at a moment, and the aggregates (fields of the service's State) that it concerns."""
+    """A message at a moment, and the aggregates (fields of the service's State) that it concerns.
+
+    `ids` are those that differ from the ones its service has.
+    """
 
     message: Message
     now: datetime
     concerns: tuple[str, ...]
+    ids: Mapping[str, UUID] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,11 +144,12 @@ def explore(service: Samples, rules: Programmes) -> Explored:
 def _steps(service: Samples, samples: tuple[Sample, ...], rules: Programmes, world: World) -> Iterator[Step]:
     several = service.several
     for sample in samples:
+        own = {**service.ids, **sample.ids}
         ids: dict[str, Any] = {}
         documents: dict[str, Any] = {}
         for name in sample.concerns:
             one = several.get(name, name)
-            ids[name] = (service.ids[one],) if name in several else service.ids[one]
+            ids[name] = (own[one],) if name in several else own[one]
             documents[name] = (world.get(one),) if name in several else world.get(one)
         state = service.state(ids=ids, **documents)
         try:
@@ -166,7 +171,7 @@ def _steps(service: Samples, samples: tuple[Sample, ...], rules: Programmes, wor
                 for name in sample.concerns:
                     found = getattr(result.state, name)
                     after[several.get(name, name)] = found[0] if name in several else found
-                keys = {str(service.ids[several.get(name, name)]) for name in sample.concerns}
+                keys = {str(own[several.get(name, name)]) for name in sample.concerns}
                 keys |= {UNIT_OF_KEY.get(key, key) for key in keys}
                 for event in result.events:
                     if event.key not in keys and event.key_field != "source_reference":
