@@ -12,7 +12,15 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from services.followup.documents import CheckIn, Placement, RemindCheckIn, State, placement_of
+from services.followup.documents import (
+    CheckIn,
+    NeverStarted,
+    Placement,
+    RemindCheckIn,
+    StartPlacement,
+    State,
+    placement_of,
+)
 from services.followup.rules import MORNING, check_in_day, local_day, local_moment, own_rules, zone
 from services.followup.telling import said
 from shared.contracts.followup import (
@@ -162,4 +170,16 @@ def record(state: State, message: Message, rules: Programmes, now: datetime) -> 
         events=(told, *booked),
         timers=(forget, *timers),
         answer={"check_in_id": over.id},
+    )
+
+
+def nothing_to_come(placement: Placement) -> tuple[Cancel, ...]:
+    reminders = tuple(
+        Cancel(RemindCheckIn(placement_id=placement.id, check_in_id=one.id))
+        for one in placement.open_check_ins
+    )
+    return (
+        Cancel(StartPlacement(placement_id=placement.id)),
+        Cancel(NeverStarted(placement_id=placement.id)),
+        *reminders,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -108,9 +108,12 @@ class Placement(Document):
 
 @dataclass(frozen=True)
 class State:
-    ids: Mapping[str, UUID]
+    """The rows that a message concerns; `placements` are all of a case, where all of it is concerned."""
+
+    ids: Mapping[str, Any]
     placement: Placement | None = None
     case: CaseTrack | None = None
+    placements: tuple[Placement | None, ...] = ()
 
 
 def placement_of(state: State) -> Placement:

@@ -7,27 +7,36 @@ from typing import Any
 from uuid import UUID
 
 from services.followup.documents import CaseTrack, Placement
-from services.followup.store import cases_of
+from services.followup.store import cases_of, placements_of
 from services.followup.workflow import WORKFLOW
+from shared.contracts.intake import SubjectErased
 from shared.contracts.model import match_id
-from shared.corridor import Table
+from shared.corridor import Refs, Table
 from shared.messages import Message, Tombstone
 from shared.postgres import Connection
 
 BY_PLACEMENT = frozenset(model for model in WORKFLOW.messages if "placement_id" in model.model_fields)
-TABLES = {"placement": Table("placement", Placement), "case": Table("case_track", CaseTrack)}
+TABLES = {
+    "placement": Table("placement", Placement),
+    "case": Table("case_track", CaseTrack),
+    "placements": Table("placement", Placement),
+}
 
 
-async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
+async def concerns(connection: Connection, messages: Sequence[Message]) -> list[Refs]:
     """Rows by field of `State`, for each message. A placement never changes its case."""
     bodies: list[Any] = [message.body for message in messages if type(message.body) in BY_PLACEMENT]
     asked = [body.placement_id for body in bodies]
     cases = await cases_of(connection, asked)
-    return [_concerned(message, cases) for message in messages]
+    erased = [message.body.subject_id for message in messages if isinstance(message.body, SubjectErased)]
+    placements = await placements_of(connection, erased)
+    return [_concerned(message, cases, placements) for message in messages]
 
 
-def _concerned(message: Message, cases: dict[UUID, UUID]) -> dict[str, UUID]:
+def _concerned(message: Message, cases: dict[UUID, UUID], placements: dict[UUID, tuple[UUID, ...]]) -> Refs:
     body: Any = message.body
+    if isinstance(body, SubjectErased):
+        return {"case": body.subject_id, "placements": placements.get(body.subject_id, ())}
     if isinstance(body, Tombstone):
         return {"case": UUID(body.key)}
     if WORKFLOW.of[type(body)][0].aggregate == "case":

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from services.followup.check_ins import book, book_next, record, remind
+from services.followup.check_ins import book, book_next, nothing_to_come, record, remind
 from services.followup.documents import (
     Agreed,
     CaseTrack,
@@ -28,10 +28,11 @@ from services.followup.documents import (
     State,
     placement_of,
 )
+from services.followup.erasing import erase_case
 from services.followup.rules import local_day, local_moment, own_rules, zone
 from services.followup.telling import about, ended_event
 from shared.contracts.followup import BookCheckIn, EndPlacement, PlacementStarted, RecordCheckIn
-from shared.contracts.intake import CaseTexts, CaseWithdrawn, StartCleared, StartHeld
+from shared.contracts.intake import CaseTexts, CaseWithdrawn, StartCleared, StartHeld, SubjectErased
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
 from shared.contracts.model import Party
 from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule, Tombstone
@@ -190,18 +191,6 @@ def end(
     return Decision(state, events=(ended_event(ended),), timers=nothing_to_come(placement))
 
 
-def nothing_to_come(placement: Placement) -> tuple[Cancel, ...]:
-    reminders = tuple(
-        Cancel(RemindCheckIn(placement_id=placement.id, check_in_id=one.id))
-        for one in placement.open_check_ins
-    )
-    return (
-        Cancel(StartPlacement(placement_id=placement.id)),
-        Cancel(NeverStarted(placement_id=placement.id)),
-        *reminders,
-    )
-
-
 def fail(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
     return end(state, message, placement_of(state), "failed_match", "start_not_cleared", rules, now)
 
@@ -293,6 +282,7 @@ CASE = Lifecycle(
         On(MatchProposed, "none known", "known", know),
         On(CaseTexts, "none known", "known", keep_texts),
         On(Tombstone, "none known", "known", forget_texts),
+        On(SubjectErased, "none known", "=", erase_case),
     ),
     ends=("known",),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -198,10 +198,11 @@ class PoolFile(Document):
 class State:
     """The rows that a message concerns; None is one that does not exist (yet).
 
-    `earlier` is the proposal that another takes the place of, with its place.
+    `earlier` is the proposal that another takes the place of, with its place; `proposals` are all those of a
+    case that are over.
     """
 
-    ids: Mapping[str, UUID]
+    ids: Mapping[str, Any]
     proposal: Proposal | None = None
     case: CaseFile | None = None
     place: Place | None = None
@@ -209,6 +210,7 @@ class State:
     notice: Notice | None = None
     earlier: Proposal | None = None
     earlier_place: Place | None = None
+    proposals: tuple[Proposal | None, ...] = ()
 
 
 class PairFound(Timer):

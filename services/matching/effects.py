@@ -18,6 +18,7 @@ from services.matching.documents import (
     Hold,
     LapseAgreement,
     LapseProposal,
+    LookAgain,
     Place,
     Proposal,
     RemindAnswer,
@@ -50,6 +51,13 @@ def notice_down(case: CaseFile, reason: str, now: datetime) -> tuple[Schedule, .
     if case.notice_id is None:
         return ()
     return (Schedule(now, TakeDownNotice(case_id=case.id, reason=reason)),)
+
+
+def look_again(place: Place, now: datetime) -> tuple[Schedule, ...]:
+    """A place may be in many proposals, and a message locks one: so each gets a message of its own."""
+    return tuple(
+        Schedule(now, LookAgain(proposal_id=one.proposal_id)) for one in place.held if not one.agreed
+    )
 
 
 def asking_of(programme: str, unit: str, rules: Programmes, now: datetime) -> Asking:

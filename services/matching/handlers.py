@@ -27,7 +27,7 @@ from services.matching.documents import (
     TakeDownNotice,
 )
 from shared.contracts.followup import PlacementEnded, PlacementStarted
-from shared.contracts.intake import EnquiryMade, PlaceOffered, PlaceWithdrawn
+from shared.contracts.intake import EnquiryMade, PlaceOffered, PlaceWithdrawn, SubjectErased
 from shared.contracts.matching import (
     AgreeMatch,
     AnswerProposal,
@@ -40,7 +40,7 @@ from shared.contracts.matching import (
     WithdrawProposal,
 )
 from shared.contracts.model import CaseFields, derived_id
-from shared.corridor import Table
+from shared.corridor import Refs, Table
 from shared.messages import Message
 from shared.postgres import Connection
 
@@ -52,6 +52,7 @@ TABLES = {
     "notice": Table("notice", Notice),
     "earlier": Table("proposal", Proposal),
     "earlier_place": Table("place", Place),
+    "proposals": Table("proposal", Proposal),
 }
 
 OF_A_PROPOSAL = (
@@ -81,7 +82,18 @@ def _overriding(message_id: UUID, body: OverrideProposal, now: dict[str, UUID]) 
     return rows | {name: id_ for name, id_ in earlier.items() if id_ is not None}
 
 
-async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
+def _erased(body: SubjectErased, now: dict[str, UUID], all_of_it: tuple[UUID, ...]) -> Refs:
+    """A mentor's place; or a case with all that was ever proposed for it. What is but a person has no row."""
+    if body.kind == "place":
+        return {"place": body.subject_id}
+    if body.kind == "person" or not body.is_candidate:
+        return {"case": body.subject_id}
+    over = tuple(one for one in all_of_it if one != now.get("proposal"))
+    notice = derived_id("notice", body.subject_id)
+    return {"case": body.subject_id, **now, "notice": notice, "proposals": over}
+
+
+async def concerns(connection: Connection, messages: Sequence[Message]) -> list[Refs]:
     """The ids of the rows, by field of `State`; the first is the one that the message is about."""
     bodies = [message.body for message in messages]
     proposals = await store.rows_of_proposals(
@@ -90,18 +102,21 @@ async def concerns(connection: Connection, messages: Sequence[Message]) -> list[
     matches = await store.rows_of_matches(
         connection, [match for message in messages if (match := _match_of(message)) is not None]
     )
+    erased = [body.subject_id for body in bodies if isinstance(body, SubjectErased)]
     cases = await store.rows_of_cases(
         connection,
         [
             body.case_id
             for body in bodies
             if isinstance(body, CaseFields | OverrideProposal) and not isinstance(body, OF_A_MATCH)
-        ],
+        ]
+        + erased,
     )
+    proposed = await store.proposals_of_cases(connection, erased)
     notices = await store.cases_of_notices(
         connection, [body.notice_id for body in bodies if isinstance(body, WithdrawMentorWanted)]
     )
-    found: list[dict[str, UUID]] = []
+    found: list[Refs] = []
     for message in messages:
         body = message.body
         match = _match_of(message)
@@ -111,6 +126,9 @@ async def concerns(connection: Connection, messages: Sequence[Message]) -> list[
             found.append({"case": body.case_id})
         elif isinstance(body, PlaceOffered | PlaceWithdrawn):
             found.append({"place": body.place_id})
+        elif isinstance(body, SubjectErased):
+            id_ = body.subject_id
+            found.append(_erased(body, cases.get(id_, {}), proposed.get(id_, ())))
         elif isinstance(body, ProposePairs):
             found.append({"pool": derived_id("pool", body.unit, body.programme)})
         elif isinstance(body, OverrideProposal):

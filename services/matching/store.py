@@ -51,6 +51,19 @@ async def rows_of_matches(connection: Connection, ids: Sequence[UUID]) -> Refs:
     }
 
 
+async def proposals_of_cases(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """By case: every proposal there was, in one order."""
+    rows = (
+        await connection.fetch("SELECT id, case_id FROM proposal WHERE case_id = ANY($1::uuid[])", ids)
+        if ids
+        else ()
+    )
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for row in sorted(rows, key=lambda row: row["id"].int):
+        found[row["case_id"]] = (*found.get(row["case_id"], ()), row["id"])
+    return found
+
+
 async def rows_of_cases(connection: Connection, ids: Sequence[UUID]) -> Refs:
     """By case: itself, and where a proposal or a match is out for it, that and its place."""
     rows = (

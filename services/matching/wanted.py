@@ -85,13 +85,13 @@ def withdraw(state: State, message: Message, rules: Programmes, now: datetime) -
     """Staff take it down."""
     body: WithdrawMentorWanted = message.body  # type: ignore[assignment]
     check_codes(rules.codes, {"reason": ("mentor_wanted_withdraw_reasons", (body.reason,))})
-    return _down(state, body.reason)
+    return down(state, body.reason)
 
 
 def take_down(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
     """The case has a match, or is gone."""
     body: TakeDownNotice = message.body  # type: ignore[assignment]
-    return _down(state, body.reason)
+    return down(state, body.reason)
 
 
 def count_reply(
@@ -109,7 +109,7 @@ def count_reply(
     return Decision(replace(state, notice=state.notice.model_copy(update={"replies": replies})))
 
 
-def _down(state: State, reason: str) -> Decision[State]:
+def down(state: State, reason: str) -> Decision[State]:
     if state.notice is None:
         raise AssertionError("the table leads here only with a notice")
     notice = state.notice.model_copy(update={"state": "withdrawn", "reason": reason})

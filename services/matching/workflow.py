@@ -26,7 +26,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.matching import matches, overriding, proposals, wanted
+from services.matching import erasing, matches, overriding, proposals, wanted
 from services.matching.documents import (
     CaseFile,
     LapseAgreement,
@@ -43,6 +43,7 @@ from services.matching.effects import (
     Rows,
     asking_of,
     candidate_of,
+    look_again,
     notice_down,
     offered_of,
     pool_changes,
@@ -60,6 +61,7 @@ from shared.contracts.intake import (
     EnquiryMade,
     PlaceOffered,
     PlaceWithdrawn,
+    SubjectErased,
 )
 from shared.contracts.matching import (
     AgreeMatch,
@@ -73,7 +75,7 @@ from shared.contracts.matching import (
     WithdrawMentorWanted,
     WithdrawProposal,
 )
-from shared.messages import Decision, Ignored, Message, NotYet, Schedule, Stale
+from shared.messages import Decision, Ignored, Message, NotYet, Stale
 from shared.programmes import Programmes
 from shared.transitions import Lifecycle, On, Workflow
 
@@ -210,7 +212,7 @@ def offer(state: State, message: Message, rules: Programmes, now: datetime) -> D
     place = state.place.model_copy(
         update={"state": "offered", "unit": body.unit, "offer": body, "revision": state.place.revision + 1}
     )
-    return Decision(replace(state, place=place), timers=_look_again(place, now), appends=appends)
+    return Decision(replace(state, place=place), timers=look_again(place, now), appends=appends)
 
 
 def take_away(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
@@ -219,14 +221,7 @@ def take_away(state: State, message: Message, rules: Programmes, now: datetime) 
         raise AssertionError("the table leads here only with a place")
     place = state.place.model_copy(update={"state": "withdrawn", "revision": state.place.revision + 1})
     appends = pool_changes(place.unit, place.offer.programmes, "place_withdrawn", rules, now, gather=True)
-    return Decision(replace(state, place=place), timers=_look_again(place, now), appends=appends)
-
-
-def _look_again(place: Place, now: datetime) -> tuple[Schedule, ...]:
-    """A place may be in many proposals, and a message locks one: so each gets a message of its own."""
-    return tuple(
-        Schedule(now, LookAgain(proposal_id=one.proposal_id)) for one in place.held if not one.agreed
-    )
+    return Decision(replace(state, place=place), timers=look_again(place, now), appends=appends)
 
 
 CASE = Lifecycle(
@@ -244,6 +239,8 @@ CASE = Lifecycle(
         On(CaseResumed, "agreed resting", "=", resume),
         On(CaseWithdrawn, "waiting proposed agreed resting paused", "gone", withdraw),
         On(CaseClosed, "waiting proposed agreed resting paused", "gone", close),
+        On(SubjectErased, "none", "=", erasing.erase_case),
+        On(SubjectErased, "waiting proposed agreed resting paused gone", "= gone", erasing.erase_case),
         On(OverrideProposal, "waiting proposed", "proposed", overriding.override),
     ),
     ends=("gone",),
@@ -253,6 +250,8 @@ PLACE = Lifecycle(
     (
         On(PlaceOffered, "none offered withdrawn", "offered", offer),
         On(PlaceWithdrawn, "offered", "withdrawn", take_away),
+        On(SubjectErased, "none", "=", erasing.erase_place),
+        On(SubjectErased, "offered withdrawn", "withdrawn", erasing.erase_place),
     ),
     ends=("withdrawn",),
 )

@@ -85,12 +85,13 @@ class Mail(Document):
 
 @dataclass(frozen=True)
 class State:
-    """One row of each kind at most is concerned; None: it does not exist yet."""
+    """The rows that a message concerns; None: it does not exist yet. `mails` are all to one person."""
 
-    ids: Mapping[str, UUID]
+    ids: Mapping[str, Any]
     mail: Mail | None = None
     contact: ContactFile | None = None
     matter: Matter | None = None
+    mails: tuple[Mail | None, ...] = ()
 
 
 class MailResult(Timer):

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from services.notifications.documents import ContactFile, Mail, MailResult, Matter
+from services.notifications.store import mails_to
 from shared.contracts.followup import FollowupEvent
-from shared.contracts.intake import Contact
+from shared.contracts.intake import Contact, SubjectErased
 from shared.contracts.matching import MatchAgreed, MatchCancelled
 from shared.contracts.notifications import RetryMail
-from shared.corridor import Table
+from shared.corridor import Refs, Table
 from shared.messages import Message, Tombstone
 from shared.postgres import Connection
 
@@ -19,15 +20,24 @@ TABLES = {
     "mail": Table("mail", Mail),
     "contact": Table("contact", ContactFile),
     "matter": Table("matter", Matter),
+    "mails": Table("mail", Mail),
 }
 
 
-async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, UUID]]:
-    """Rows by field of `State`, for each message; every message carries what is needed."""
-    return [concerned(message.body) for message in messages]
+async def concerns(connection: Connection, messages: Sequence[Message]) -> list[Refs]:
+    """Rows by field of `State`, for each message; all but an erasure carry what is needed."""
+    bodies = [message.body for message in messages]
+    erased = [body.person_id for body in bodies if isinstance(body, SubjectErased) and body.kind == "person"]
+    mails = await mails_to(connection, erased)
+    return [
+        {"contact": body.subject_id, "mails": mails.get(body.subject_id, ())}
+        if isinstance(body, SubjectErased)
+        else concerned(body)
+        for body in bodies
+    ]
 
 
-def concerned(body: Any) -> dict[str, UUID]:
+def concerned(body: Any) -> Refs:
     match body:
         case Contact():
             return {"contact": body.person_id}

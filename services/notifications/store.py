@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -25,6 +26,19 @@ class Letter:
     mail: Mail
     contact: ContactFile
     matter: Matter | None
+
+
+async def mails_to(connection: Connection, people: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """All mails to each of these people, in one order."""
+    if not people:
+        return {}
+    rows = await connection.fetch(
+        "SELECT id, person_id FROM mail WHERE person_id = ANY($1::uuid[]) AND doc IS NOT NULL", people
+    )
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for row in sorted(rows, key=lambda row: row["id"].int):
+        found[row["person_id"]] = (*found.get(row["person_id"], ()), row["id"])
+    return found
 
 
 async def sendable(connection: Connection, now: datetime, limit: int) -> list[UUID]:

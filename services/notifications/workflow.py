@@ -35,7 +35,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import Contact
+from shared.contracts.intake import Contact, SubjectErased
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
@@ -76,6 +76,23 @@ def keep_contact(state: State, message: Message, rules: Programmes, now: datetim
 
 def erase_contact(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
     return Decision(replace(state, contact=ContactFile(id=state.ids["contact"], state="erased")))
+
+
+def erase_person(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
+    """Nobody is written to any more. What is told of a case or a place is not kept here under their names:
+    the others still hear how it goes on."""
+    body = message.body
+    assert isinstance(body, SubjectErased)
+    if body.kind != "person":
+        return Ignored("nothing_kept_under_it")
+    mails_left = tuple(
+        mail.model_copy(update={"state": "superseded", "reason": "erased"})
+        if mail is not None and mail.state in ("queued", "failed", "not_by_mail")
+        else mail
+        for mail in state.mails
+    )
+    after = replace(state, contact=ContactFile(id=body.person_id, state="erased"), mails=mails_left)
+    return Decision(after, erased={body.person_id: body.model_dump_json()})
 
 
 def tell(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
@@ -189,6 +206,8 @@ WORKFLOW = Workflow(
         (
             On(Contact, "none known", "known", keep_contact),
             On(Tombstone, "none known", "erased", erase_contact),
+            On(SubjectErased, "none known", "= erased", erase_person),
+            On(SubjectErased, "erased", "=", erase_person),
         ),
         ends=("erased",),
     ),

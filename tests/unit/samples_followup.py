@@ -8,6 +8,7 @@ from uuid import uuid4
 from services.followup.documents import NeverStarted, RemindCheckIn, StartPlacement, State
 from services.followup.workflow import WORKFLOW
 from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn
+from shared.contracts.intake import SubjectErased
 from shared.contracts.model import derived_id, match_id
 from shared.messages import Tombstone
 from tests.builders import (
@@ -18,6 +19,7 @@ from tests.builders import (
     cancelled,
     cleared,
     held,
+    party,
     proposed,
     texts,
     withdrawn,
@@ -35,6 +37,13 @@ ABOUT_THE_CASE = (
     texts(CASE, 1),
     texts(CASE, 2),
     Tombstone(topic="case-texts-v1", key=str(CASE)),
+)
+ERASED = (
+    SubjectErased(subject_id=CASE, kind="case", person_id=party(CASE, "host").person_id),
+    SubjectErased(
+        subject_id=CASE, kind="case", person_id=party(CASE, "candidate").person_id, is_candidate=True
+    ),
+    SubjectErased(subject_id=CASE, kind="person", person_id=CASE),
 )
 ABOUT_THE_PLACEMENT = (
     agreed(CASE),
@@ -67,9 +76,11 @@ SERVICE = Samples(
         Sample(message(body, NOW, STAFF), now, concerns)
         for concerns, bodies in (
             (("case",), ABOUT_THE_CASE),
+            (("case", "placements"), ERASED),
             (("placement", "case"), ABOUT_THE_PLACEMENT),
         )
         for body in bodies
         for now in (NOW, A_MONTH_LATER)
     ),
+    several={"placements": "placement"},
 )

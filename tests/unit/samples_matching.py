@@ -31,6 +31,7 @@ from shared.contracts.intake import (
     PlaceOffered,
     PlaceWithdrawn,
     Profile,
+    SubjectErased,
 )
 from shared.contracts.matching import (
     AgreeMatch,
@@ -128,6 +129,11 @@ OF_THE_PROPOSAL = (
     PlacementEnded(**PLACEMENT, how="completed"),
     PlacementEnded(**PLACEMENT, how="failed_match", reason="own_wish"),
 )
+ERASED_CASES = tuple(
+    SubjectErased(subject_id=CASE, kind="case", person_id=CANDIDATE.person_id, is_candidate=is_candidate)
+    for is_candidate in (True, False)
+)
+ERASED_PLACE = (SubjectErased(subject_id=PLACE, kind="place", person_id=HOST.person_id),)
 OF_THE_SOLVED_POOL = (
     NoPairFound(case_id=CASE, case_revision=1, reasons=(WhyNot(code="distance", places=1),)),
 )
@@ -160,6 +166,8 @@ OF_THE_POOL = (
 
 BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
     (("case", "proposal", "place"), OF_THE_CASE),
+    (("case", "notice", "proposals", "proposal", "place"), ERASED_CASES),
+    (("place",), ERASED_PLACE),
     (("place",), OF_THE_PLACE),
     (("proposal", "case", "place"), OF_THE_PROPOSAL),
     (("case",), OF_THE_SOLVED_POOL),
@@ -193,4 +201,5 @@ SERVICE = Samples(
         Sample(message(ANSWER_BY_LINK, NOW, BY_LINK), NOW, ("proposal", "case", "place")),
     ),
     apart=answers,
+    several={"proposals": "proposal"},
 )

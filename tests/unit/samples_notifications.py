@@ -25,7 +25,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import Contact
+from shared.contracts.intake import Contact, SubjectErased
 from shared.contracts.matching import (
     MatchProposed,
     ProposalAnswerDue,
@@ -76,6 +76,10 @@ OF_THE_CONTACT = (
     ),
     Tombstone(topic="contacts-v1", key=str(CANDIDATE.person_id)),
 )
+ERASED = tuple(
+    SubjectErased(subject_id=CANDIDATE.person_id, kind=kind, person_id=CANDIDATE.person_id)
+    for kind in ("person", "case")
+)
 OF_THE_MAIL = (
     MailTaken(**RESULT),
     MailPutOff(**RESULT, reason="try_later"),
@@ -87,6 +91,7 @@ OF_THE_MAIL = (
 BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
     (("matter",), OF_THE_MATTER),
     (("contact",), OF_THE_CONTACT),
+    (("contact", "mails"), ERASED),
     (("mail", "contact"), OF_THE_MAIL),
     (("mail",), (RetryMail(mail_id=MAIL),)),
 )
@@ -100,4 +105,5 @@ SERVICE = Samples(
         *(Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, bodies in BODIES for body in bodies),
     ),
     added={"mail": Mail},
+    several={"mails": "mail"},
 )

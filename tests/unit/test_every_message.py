@@ -54,10 +54,11 @@ def test_every_message_in_every_state_has_an_effect_or_is_ignored_or_refused(ser
 
 @LIFECYCLES
 def test_every_message_meets_every_state(service: str, lifecycle: Lifecycle) -> None:
+    several = samples_of(service).several
     met = {
         (step.sample.message.type, step.states(lifecycle)[0])
         for step in explored(service).steps
-        if lifecycle.aggregate in step.sample.concerns
+        if lifecycle.aggregate in {several.get(name, name) for name in step.sample.concerns}
     }
     own = {row.message.__name__ for row in lifecycle.rows}
     assert {(name, state) for name in own for state in lifecycle.states} <= met
