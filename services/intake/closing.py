@@ -259,6 +259,7 @@ def _case(
     )
     told = CaseAssigned(**telling.about(moved), caseworker=one.caseworker, handed_over_from=case.unit)
     settled, further = settle(case, moved, rules, today)
-    if settled.cleared and not any(isinstance(event, StartCleared) for event in further):
+    told_before = settled.cleared and settled.state in ("preparing", "ready", "matched")
+    if told_before and not any(isinstance(event, StartCleared) for event in further):
         further = (*further, telling.start_cleared(settled, today))
     return Decision(replace(state, case=settled), events=(told, *further))
