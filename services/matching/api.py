@@ -7,6 +7,7 @@ belongs to another unit is not shown.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from services.matching import queries
 from services.matching.documents import CaseFile, Place, Proposal
 from services.matching.effects import asking_of, candidate_of, offered_of, today_in
+from services.matching.explaining import helped_by, nearest
 from services.matching.solver.edges import why_not
 from shared.contracts.matching import WhyNot, WouldHelp
 from shared.hosting import Host
@@ -28,26 +30,37 @@ Limit = Annotated[int, Query(ge=1, le=queries.LARGEST_PAGE)]
 
 @dataclass(frozen=True)
 class Why:
-    """Why a waiting case has no place: `reasons` count the places that each rule keeps from it."""
+    """Why a waiting case has no place: `reasons` count the places that each rule keeps from it.
+
+    `nearest` are the places that the fewest rules keep from it, each with those rules.
+    """
 
     case: CaseFile
     places: int
     reasons: tuple[WhyNot, ...] = ()
     would_help: tuple[WouldHelp, ...] = ()
+    nearest: tuple[tuple[UUID, tuple[str, ...]], ...] = ()
     to_be_solved: bool = False
 
 
 async def why(host: Host, case: CaseFile) -> Why:
     """As the places are now, not as they were when the pool was solved last."""
     async with host.pool.acquire() as connection:
+        waiting = await queries.waiting_cases(connection, case.unit, case.programme)
         places = await queries.places_of_pool(connection, case.unit, case.programme)
         changed = await queries.changes(connection, case.unit, case.programme)
     if case.state != "waiting":
         return Why(case, len(places))
     service = host.service
     asking = asking_of(case.programme, case.unit, service.programmes, service.clock())
-    reasons = why_not(candidate_of(case), [offered_of(place) for place in places], asking)
-    return Why(case, len(places), reasons, to_be_solved=bool(changed))
+    candidates, offered = [candidate_of(one) for one in waiting], [offered_of(place) for place in places]
+    own = candidate_of(case)
+
+    def work() -> Why:
+        reasons, helps = why_not(own, offered, asking), helped_by(own, candidates, offered, asking)
+        return Why(case, len(places), reasons, helps, nearest(own, offered, asking), bool(changed))
+
+    return await asyncio.to_thread(work)
 
 
 async def own_proposal(host: Host, actor: Actor, proposal_id: UUID) -> tuple[Proposal, int]:
@@ -178,6 +191,7 @@ def mount(host: Host) -> None:
                 "places": found.places,
                 "reasons": [one.model_dump() for one in found.reasons],
                 "would_help": [one.model_dump() for one in found.would_help],
+                "nearest": [{"place_id": str(one), "broken": list(rules)} for one, rules in found.nearest],
                 "to_be_solved": found.to_be_solved,
             }
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from services.matching import api, loop, pages
+from services.matching import api, insight, insight_pages, loop, pages
 from services.matching.documents import OWN_MESSAGES, State
 from services.matching.handlers import TABLES, concerns
 from services.matching.metrics import PLACES_FREE, WAITING, gauges
@@ -35,4 +35,6 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     running.led += [WAITING, PLACES_FREE]
     api.mount(running)
     pages.mount(running)
+    insight.mount(running)
+    insight_pages.mount(running)
     return running

@@ -202,6 +202,7 @@ def mount(host: Host) -> None:
             proposal=current,
             place=await queries.place(host.pool, current.place_id) if current else None,
             why=await why(host, known) if known else None,
+            notices=await queries.notices(host.pool, case_id) if known else [],
             items=items,
         )
 

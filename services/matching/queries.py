@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.matching.documents import CaseFile, Place, Proposal
+from services.matching.documents import CaseFile, Notice, Place, Proposal
 from shared.postgres import Connection
 
 PAGE = 50
@@ -152,6 +152,26 @@ async def offered(
     )
     found = [Place.model_validate_json(row["doc"]) for row in rows]
     return _listed(found, limit, lambda one: f"~{one.id}")
+
+
+async def ever(connection: Connection, unit: str, programme: str) -> tuple[int, int]:
+    """How many cases were ever ready for a match, and how many of them had one agreed."""
+    row = await connection.fetchrow(
+        "SELECT count(*) AS ready, count(*) FILTER (WHERE EXISTS (SELECT 1 FROM proposal p "
+        "WHERE p.case_id = c.id AND p.match_id IS NOT NULL)) AS matched FROM case_file c "
+        "WHERE c.unit = $1 AND c.programme = $2 AND c.doc IS NOT NULL",
+        unit,
+        programme,
+    )
+    return (row["ready"], row["matched"]) if row is not None else (0, 0)
+
+
+async def notices(pool: asyncpg.Pool, case_id: UUID) -> list[tuple[Notice, int]]:
+    """The notices of a case, with their versions."""
+    rows = await pool.fetch(
+        "SELECT version, doc::text AS doc FROM notice WHERE case_id = $1 AND doc IS NOT NULL", case_id
+    )
+    return [(Notice.model_validate_json(row["doc"]), row["version"]) for row in rows]
 
 
 async def next_solved_at(pool: asyncpg.Pool, unit: str, programme: str) -> Any:

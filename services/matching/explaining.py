@@ -1,0 +1,310 @@
+"""What would help, what a choice costs, and what if: each is really solved, so that what is shown is exact.
+
+Job: solve a pool once as it is and once with one thing changed, and say the difference in whole people and
+points. Guarantee: pure and the same for the same input; a number shown is the difference of two optima and
+never a bound. It decides nothing, and changes nothing that is stored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from services.matching.solver.edges import (
+    LEVELS,
+    Asking,
+    Candidate,
+    Offered,
+    broken,
+    plan_of,
+    pool_of,
+    reasons,
+)
+from services.matching.solver.optimum import solve
+from services.matching.solver.pool import Edge, Pool, Solution
+from shared.contracts.intake import PlaceOffered
+from shared.contracts.matching import WouldHelp
+from shared.contracts.model import Hours, derived_id
+
+EVENINGS = tuple(f"{day}-evening" for day in ("mon", "tue", "wed", "thu", "fri"))
+WEEKEND = tuple(f"{day}-{part}" for day in ("sat", "sun") for part in ("morning", "afternoon", "evening"))
+DAYTIME = tuple(
+    f"{day}-{part}" for day in ("mon", "tue", "wed", "thu", "fri") for part in ("morning", "afternoon")
+)
+FURTHER = 1.5
+MOST_NEAREST = 5
+MOST_KINDS = 12
+"""So many kinds of places are tried for a whole list: those that most of the waiting describe."""
+
+Change = Callable[[Candidate, Sequence[Offered]], Candidate]
+"""The candidate as they would be, given the places there are."""
+
+
+def _with(candidate: Candidate, **profile: Any) -> Candidate:
+    return replace(candidate, profile=candidate.profile.model_copy(update=profile))
+
+
+def _also(times: tuple[str, ...]) -> Change:
+    return lambda candidate, _: _with(
+        candidate, times=tuple(dict.fromkeys((*candidate.profile.times, *times)))
+    )
+
+
+def _one_level_up(candidate: Candidate, places: Sequence[Offered]) -> Candidate:
+    known = candidate.profile.languages
+    asked = {language for place in places for language in place.offer.required_languages}
+    up = {
+        language: LEVELS[min(LEVELS.index(known.get(language, "A0")) + 1, len(LEVELS) - 1)]
+        for language in sorted(asked)
+    }
+    return _with(candidate, languages={**known, **up})
+
+
+def _certified(candidate: Candidate, places: Sequence[Offered]) -> Candidate:
+    asked = {one for place in places for one in place.offer.required_certificates}
+    return _with(candidate, certificates=tuple(sorted({*candidate.profile.certificates, *asked})))
+
+
+def _hours(candidate: Candidate, **limits: float) -> Candidate:
+    hours = candidate.profile.hours_per_week
+    if hours is None:
+        return candidate
+    return _with(
+        candidate, hours_per_week=Hours(min=limits.get("min", hours.min), max=limits.get("max", hours.max))
+    )
+
+
+def _further(candidate: Candidate, _: Sequence[Offered]) -> Candidate:
+    most = candidate.profile.max_travel_km
+    return candidate if most is None else _with(candidate, max_travel_km=most * FURTHER)
+
+
+CHANGES: Mapping[str, tuple[str, Change]] = {
+    "certificate": ("certificate", _certified),
+    "evening_times": ("times", _also(EVENINGS)),
+    "weekend_times": ("times", _also(WEEKEND)),
+    "daytime": ("times", _also(DAYTIME)),
+    "longer_travel": ("travel", _further),
+    "language_level": ("language", _one_level_up),
+    "fewer_hours": ("hours", lambda candidate, _: _hours(candidate, min=0)),
+    "more_hours": ("hours", lambda candidate, _: _hours(candidate, max=60)),
+    "any_gender": ("mentor_gender", lambda candidate, _: _with(candidate, wished_mentor_gender=None)),
+    "availability": ("availability", lambda candidate, _: _with(candidate, available_from=None)),
+    "another_industry": ("industry", lambda candidate, _: _with(candidate, wishes=())),
+}
+"""What may change for one candidate, with the rule that it loosens."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The optimum with a change against the one without: how many more are placed, who, and the points."""
+
+    placed: int
+    points: int
+    gained: tuple[UUID, ...]
+    lost: tuple[UUID, ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of place that is not there: where, when, by whom and in what. None: whatever."""
+
+    town: str | None = None
+    when: str | None = None
+    gender: str | None = None
+    industry: str | None = None
+    profession: str | None = None
+
+
+def difference(before: Solution, after: Solution) -> Difference:
+    """What `after` has more and less than `before`."""
+    was, now = ({edge.candidate for edge in one.pairs} for one in (before, after))
+    return Difference(
+        len(now) - len(was),
+        after.total - before.total,
+        tuple(sorted(now - was, key=lambda id_: id_.int)),
+        tuple(sorted(was - now, key=lambda id_: id_.int)),
+    )
+
+
+def pool_and_solution(
+    candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking
+) -> tuple[Pool, Solution]:
+    pool = pool_of(candidates, places, asking)
+    return pool, solve(pool)
+
+
+def nearest(
+    candidate: Candidate, places: Sequence[Offered], asking: Asking
+) -> tuple[tuple[UUID, tuple[str, ...]], ...]:
+    """The places that the fewest rules keep from a candidate, with those rules."""
+    found = [(place.id, tuple(broken(candidate, place, asking))) for place in places]
+    against = [one for one in found if one[1]]
+    return tuple(sorted(against, key=lambda one: (len(one[1]), one[0].int))[:MOST_NEAREST])
+
+
+def helped_by(
+    candidate: Candidate, candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking
+) -> tuple[WouldHelp, ...]:
+    """The single changes that would place this candidate, whom the best solution leaves without a place."""
+    pool, solution = pool_and_solution(candidates, places, asking)
+    if candidate.id in {edge.candidate for edge in solution.pairs}:
+        return ()
+    return would_help(candidate, places, asking, pool, solution)
+
+
+def would_help(
+    candidate: Candidate, places: Sequence[Offered], asking: Asking, pool: Pool, solution: Solution
+) -> tuple[WouldHelp, ...]:
+    """The single changes that would place this candidate, or somebody else in their stead, the most first.
+
+    A change is tried only where a place is a near miss: one that no other rule keeps from the candidate.
+    """
+    near: dict[str, list[Offered]] = {}
+    for place in places:
+        against = list(broken(candidate, place, asking))
+        if len(against) == 1:
+            near.setdefault(against[0], []).append(place)
+    found: list[WouldHelp] = []
+    for code, (rule, change) in CHANGES.items():
+        if rule in near:
+            changed = _instead(pool, change(candidate, places), places, asking)
+            more = difference(solution, solve(changed)).placed
+            if more > 0:
+                found.append(WouldHelp(code=code, unlocks=more))
+    if any(_room_places(candidate, one, places, asking, pool, solution) for one in near.get("capacity", ())):
+        found.append(WouldHelp(code="one_more_place", unlocks=1))
+    return tuple(sorted(found, key=lambda one: (-one.unlocks, one.code)))
+
+
+def _instead(pool: Pool, changed: Candidate, places: Sequence[Offered], asking: Asking) -> Pool:
+    """The pool with this candidate as they would be."""
+    others = (edge for edge in pool.edges if edge.candidate != changed.id)
+    own = (
+        edge_of(changed, place, asking)
+        for place in places
+        if next(broken(changed, place, asking), None) is None
+    )
+    return Pool.of(pool.candidates, pool.places, (*others, *own))
+
+
+def _room_places(
+    candidate: Candidate,
+    full: Offered,
+    places: Sequence[Offered],
+    asking: Asking,
+    pool: Pool,
+    solution: Solution,
+) -> bool:
+    """Whether one more opening of this full place would place somebody more."""
+    roomy = replace(full, free=full.free + 1)
+    openings = (replace(one, free=roomy.free) if one.id == full.id else one for one in pool.places)
+    wider = Pool.of(pool.candidates, openings, (*pool.edges, edge_of(candidate, roomy, asking)))
+    return difference(solution, solve(wider)).placed > 0
+
+
+def edge_of(candidate: Candidate, place: Offered, asking: Asking) -> Edge:
+    """The pair as an edge, whatever speaks against it."""
+    why = reasons(candidate, place, asking)
+    points = max(1, sum(one.points for one in why))
+    return Edge(candidate.id, place.id, points, why, plan_of(candidate, place))
+
+
+def with_added(
+    candidates: Sequence[Candidate],
+    places: Sequence[Offered],
+    added: Sequence[PlaceOffered],
+    asking: Asking,
+    before: Solution,
+) -> Difference:
+    """What if these places were there: who would be placed, and what would change for others."""
+    thought_of = [Offered(offer.place_id, offer, offer.capacity) for offer in added]
+    return difference(before, solve(pool_of(candidates, [*places, *thought_of], asking)))
+
+
+def cost_of_forcing(
+    candidate: Candidate, place: Offered, asking: Asking, pool: Pool, before: Solution
+) -> Difference:
+    """What it costs the others if this pair is proposed, whatever speaks against it.
+
+    The candidate and one opening leave the pool; their own pair then counts with its points.
+    """
+    openings = [replace(one, free=one.free - 1) if one.id == place.id else one for one in pool.places]
+    rest = Pool.of(
+        (one for one in pool.candidates if one.id != candidate.id),
+        openings,
+        (edge for edge in pool.edges if edge.candidate != candidate.id),
+    )
+    others = solve(rest)
+    forced = edge_of(candidate, place, asking)
+    after = Solution((*others.pairs, forced), others.total + forced.points)
+    return difference(before, after)
+
+
+def kinds_wanted(
+    candidates: Sequence[Candidate],
+    places: Sequence[Offered],
+    asking: Asking,
+    town_of: Callable[[Candidate], str | None],
+    unit: str,
+) -> list[tuple[Kind, int]]:
+    """Kinds of places that are not there, and how many more would be placed if there were enough of each.
+
+    The kinds are those that the waiting describe by their own wishes; each is really solved.
+    """
+    _, before = pool_and_solution(candidates, places, asking)
+    placed = {edge.candidate for edge in before.pairs}
+    left = [one for one in candidates if one.id not in placed]
+    described = Counter(kind for one in left for kind in kinds_of(one, town_of(one)))
+    found = []
+    for kind, _ in sorted(described.items(), key=lambda entry: (-entry[1], str(entry[0])))[:MOST_KINDS]:
+        like = [one for one in left if kind in kinds_of(one, town_of(one))]
+        offer = offer_of(kind, like, unit, asking, len(left))
+        more = with_added(candidates, places, [offer], asking, before).placed
+        if more > 0:
+            found.append((kind, more))
+    return sorted(found, key=lambda entry: (-entry[1], str(entry[0])))
+
+
+def kinds_of(candidate: Candidate, town: str | None) -> tuple[Kind, ...]:
+    """How a place for this candidate would be described: by what they wish and when they can."""
+    profile = candidate.profile
+    when = when_of(profile.times)
+    wished = [wish for wish in profile.wishes if wish.plan == "A"]
+    professions = [wish.profession for wish in wished if wish.profession]
+    industries = [code for wish in wished for code in wish.industries]
+    what: list[dict[str, str]] = [{"profession": one} for one in professions]
+    what += [{"industry": one} for one in industries] if not what else []
+    return tuple(
+        Kind(town=town, when=when, gender=profile.wished_mentor_gender, **one) for one in what or [{}]
+    )
+
+
+def when_of(times: Iterable[str]) -> str | None:
+    """`evening`, `weekend` or `daytime` where a candidate can at no other times, else None."""
+    classes = {
+        "weekend" if time[:3] in ("sat", "sun") else "evening" if time.endswith("evening") else "daytime"
+        for time in times
+    }
+    return classes.pop() if len(classes) == 1 else None
+
+
+def offer_of(kind: Kind, like: Sequence[Candidate], unit: str, asking: Asking, capacity: int) -> PlaceOffered:
+    """A place of the kind, with room enough, in the middle of the town of those who described it."""
+    times = {"evening": EVENINGS, "weekend": WEEKEND, "daytime": DAYTIME}
+    host_kind: Any = asking.rules.host_kinds[0]
+    return PlaceOffered(
+        place_id=derived_id("thought of", unit, kind),
+        unit=unit,
+        kind=host_kind,
+        programmes=(asking.rules.programme,),
+        capacity=max(1, min(capacity, 1000)),
+        industries=(kind.industry,) if kind.industry else (),
+        profession=kind.profession,
+        times=times.get(kind.when or "", ()),
+        mentor_gender=kind.gender,
+        location=next((one.profile.location for one in like if one.profile.location), None),
+    )

@@ -1,0 +1,127 @@
+"""How pools stand and what would change them, over HTTP and on pages, from a real database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from services.matching.overview import overview
+from shared.programmes import load
+from tests.integration.matching_service import PROGRAMME, UNIT, Matching, matching_service
+from tests.servers.postgres import Databases
+
+POOL = {"unit": UNIT, "programme": PROGRAMME}
+
+
+@pytest.fixture
+async def matching(database: Databases) -> AsyncIterator[Matching]:
+    async with matching_service(await database("matching")) as service:
+        yield service
+
+
+async def get(matching: Matching, path: str, **params: Any) -> Any:
+    async with matching.client(headers=matching.staff("coordinator")) as client:
+        answer = await client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def page(matching: Matching, path: str, **params: Any) -> str:
+    headers = matching.staff("coordinator") | {"Accept": "text/html"}
+    async with matching.client(headers=headers) as client:
+        answer = await client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def test_every_share_comes_with_its_whole(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    await matching.agreed()
+    await matching.case(profile={"wished_mentor_gender": "f", "wishes": [{"industries": ["care"]}]})
+    await matching.settle()
+    shown = await get(matching, "/matching/api/overview", **POOL)
+    assert shown["fulfilled"] == {"part": 1, "whole": 2, "percent": 50.0}
+    assert shown["capacity"] == {"part": 1, "whole": 1, "percent": 100.0}
+    assert (shown["waiting"], shown["unmet"]) == (1, {"capacity": 1})
+    assert shown["industries"]["care"] == {"wished": 1, "free": 0, "more": -1}
+
+
+def test_a_share_of_nothing_is_no_share() -> None:
+    unit = load().unit(UNIT)
+    found = overview([], [], ever_ready=0, ever_matched=0, unit=unit, today=date(2026, 11, 23), limit_days=30)
+    assert (found.fulfilled.percent, found.capacity.percent) == (None, None)
+
+
+async def test_why_says_what_would_help_and_which_places_are_nearest(matching: Matching) -> None:
+    case = await matching.case(profile={"times": ["mon-morning"]})
+    place = await matching.place(times=["tue-evening"])
+    await matching.settle()
+    why = await get(matching, f"/matching/api/cases/{case.case_id}/why")
+    assert why["reasons"] == [{"code": "times", "places": 1}]
+    assert why["would_help"] == [{"code": "evening_times", "unlocks": 1}]
+    assert why["nearest"] == [{"place_id": str(place.place_id), "broken": ["times"]}]
+
+
+async def test_what_if_says_who_would_be_placed_and_changes_nothing(matching: Matching) -> None:
+    case = await matching.case()
+    await matching.settle()
+    before = await matching.types()
+    body = {**POOL, "places": [{"capacity": 2, "industries": ["retail"], "postcode": "2630"}]}
+    async with matching.client(headers=matching.staff("coordinator")) as client:
+        answer = await client.post("/matching/api/what-if", json=body)
+        wrong = await client.post("/matching/api/what-if", json={**POOL, "places": [{"industries": ["x"]}]})
+        elsewhere = await client.post("/matching/api/what-if", json={**body, "unit": "NO-3222"})
+    assert answer.json() == {
+        "placed": 1,
+        "points": answer.json()["points"],
+        "gained": [str(case.case_id)],
+        "lost": [],
+    }
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_code")
+    assert elsewhere.status_code == 403
+    assert await matching.types() == before
+
+
+async def test_the_cost_of_a_choice_names_who_waits_longer(matching: Matching) -> None:
+    """One place, one who wishes for it and one who does not: choosing the other costs points and a place."""
+    wishes = await matching.case(profile={"wishes": [{"plan": "A", "industries": ["retail"]}]})
+    other = await matching.case(profile={"wishes": [{"plan": "A", "industries": ["care"]}]})
+    place = await matching.place()
+    found = await get(matching, f"/matching/api/cases/{other.case_id}/cost", place_id=place.place_id)
+    assert (found["lost"], found["gained"], found["placed"]) == (
+        [str(wishes.case_id)],
+        [str(other.case_id)],
+        0,
+    )
+    assert found["points"] < 0
+    own = await get(matching, f"/matching/api/cases/{wishes.case_id}/cost", place_id=place.place_id)
+    assert (own["lost"], own["points"]) == ([], 0)
+
+
+async def test_the_kinds_of_places_that_most_lack_are_told(matching: Matching) -> None:
+    for _ in range(2):
+        await matching.case(profile={"wishes": [{"plan": "A", "industries": ["care"]}]})
+    found = await get(matching, "/matching/api/would-help", **POOL)
+    assert [(one["industry"], one["unlocks"]) for one in found["kinds"]] == [("care", 2)]
+
+
+async def test_the_pages_show_it_in_words(matching: Matching) -> None:
+    case = await matching.case(profile={"wishes": [{"plan": "A", "industries": ["care"]}]})
+    place = await matching.place(times=["tue-evening"])
+    text = await page(matching, "/matching/overview", lang="da", **POOL)
+    assert "Overblik" in text and "Hvad nu hvis" in text
+    chosen = await page(
+        matching, f"/matching/cases/{case.case_id}/choose", lang="da", place_id=str(place.place_id)
+    )
+    assert "Foreslå denne plads" in chosen and "Det koster ingen andre noget" in chosen
+    headers = matching.staff("coordinator") | {"Accept": "text/html"}
+    async with matching.client(headers=headers) as client:
+        answer = await client.post(
+            "/matching/what-if?lang=da", data={**POOL, "capacity": "1", "industries[]": "care"}
+        )
+    assert answer.status_code == 200 and "ville" in answer.text
