@@ -98,6 +98,14 @@ class Service:
     migrations: tuple[Path, ...] = ()
 
 
+class ByItself(Exception):
+    """A message that concerns all rows of a kind sees what was saved, not what its batch is about to save."""
+
+    def __init__(self, id_: UUID) -> None:
+        super().__init__()
+        self.id = id_
+
+
 def held_against_a_message(error: Exception) -> bool:
     """Whether a message is to blame, and neither the database's state nor those who use it meanwhile."""
     if isinstance(error, asyncpg.PostgresError):
@@ -116,6 +124,10 @@ async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]
         return []
     try:
         outcomes = await _pass(service, messages)
+    except ByItself as one:
+        at = next(number for number, message in enumerate(messages) if message.id == one.id)
+        parts = messages[:at], messages[at : at + 1], messages[at + 1 :]
+        return [outcome for part in parts for outcome in await handle(service, part)]
     except Exception as error:
         if not held_against_a_message(error) or messages[0].kind == "command":
             raise
@@ -217,6 +229,9 @@ class Pass:
     async def _lock_and_load(self, messages: Sequence[Message]) -> dict[UUID, Refs]:
         """Make, lock and load every row concerned, in one order over all tables (table, id)."""
         concerns = await self.service.concerns(self.connection, messages) if messages else ()
+        for message, refs in zip(messages, concerns, strict=True):
+            if len(messages) > 1 and any(isinstance(ids, tuple) for ids in refs.values()):
+                raise ByItself(message.id)
         wanted: dict[Table, set[UUID]] = {}
         for refs in concerns:
             for name, ids in refs.items():
