@@ -36,7 +36,7 @@ class ContactFile(Document):
 
 
 class Matter(Document):
-    """What mails are about: a proposal (its question) or an agreed match (its placement).
+    """What mails are about: a proposal (its question), an agreed match (its placement), or an enquiry.
 
     Mails that make sense only while it is open are not sent any more once it is closed, and a question
     is not put to, and nobody is reminded of, what they have answered already.
@@ -45,7 +45,7 @@ class Matter(Document):
     id: UUID
     state: Literal["open", "closed"]
     unit: str
-    case_id: UUID
+    case_id: UUID | None = None
     asked: tuple[Party, ...] = ()
     answered: tuple[UUID, ...] = ()
     answer_by: datetime | None = None
@@ -58,7 +58,8 @@ class Mail(Document):
     """One mail to one person. `facts` are dates, numbers and codes from the event, nothing else.
 
     `useful_until` is the moment from which it would only confuse; `mine_until` and `answer_by` are the
-    end dates of its links, kept so that a retry carries the very same links.
+    end dates of its links, kept so that a retry carries the very same links. One about an enquiry is of no
+    case and no programme yet, and sent in the unit's name.
     """
 
     id: UUID
@@ -67,9 +68,9 @@ class Mail(Document):
     person_id: UUID
     side: Side
     unit: str
-    programme: str
-    rules_version: str
-    case_id: UUID
+    programme: str | None = None
+    rules_version: str | None = None
+    case_id: UUID | None = None
     matter_id: UUID
     while_open: bool
     facts: dict[str, Any] = {}

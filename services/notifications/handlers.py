@@ -9,7 +9,7 @@ from uuid import UUID
 from services.notifications.documents import ContactFile, Mail, MailResult, Matter
 from services.notifications.store import mails_to
 from shared.contracts.followup import FollowupEvent
-from shared.contracts.intake import Contact, SubjectErased
+from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import MatchAgreed, MatchCancelled
 from shared.contracts.notifications import RetryMail
 from shared.corridor import Refs, Table
@@ -50,6 +50,8 @@ def concerned(body: Any) -> Refs:
             return {"mail": body.mail_id}
         case FollowupEvent():
             return {"matter": body.placement_id}
+        case EnquiryMade():
+            return {"matter": body.enquiry_id}
         case MatchAgreed() | MatchCancelled():
             return {"matter": body.match_id}
         case _:

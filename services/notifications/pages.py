@@ -29,7 +29,7 @@ def to_call(mail: Mail, words: Words) -> dict[str, Any]:
         "unit": mail.unit,
         "due_at": mail.useful_until or mail.queued_at,
         "urgency": "today",
-        "href": f"/intake/cases/{mail.case_id}",
+        "href": f"/intake/cases/{mail.case_id}" if mail.case_id else "/intake/enquiries",
     }
 
 

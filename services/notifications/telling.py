@@ -20,6 +20,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
+from shared.contracts.intake import EnquiryMade
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
@@ -29,7 +30,7 @@ from shared.contracts.matching import (
     ProposalLapsed,
     ProposalWithdrawn,
 )
-from shared.contracts.model import CaseFields, Party, derived_id
+from shared.contracts.model import CaseFields, Event, Party, derived_id
 from shared.messages import Message
 from shared.programmes import Programmes, Rules
 
@@ -37,7 +38,7 @@ MONTH = timedelta(days=31)
 DAY = timedelta(days=1)
 
 People = Callable[[Any, Matter | None], tuple[Party, ...]]
-Condition = Callable[[Any, Matter | None, Rules], bool]
+Condition = Callable[[Any, Matter | None, Any], bool]
 
 
 def known_to(matter: Matter | None) -> set[Any]:
@@ -48,7 +49,7 @@ def parties(event: CaseFields, matter: Matter | None) -> tuple[Party, ...]:
     return event.parties
 
 
-def newly_asked(event: CaseFields, matter: Matter | None) -> tuple[Party, ...]:
+def newly_asked(event: CaseFields | EnquiryMade, matter: Matter | None) -> tuple[Party, ...]:
     return tuple(party for party in event.asked if party.person_id not in known_to(matter))
 
 
@@ -66,7 +67,7 @@ def told_but_who_answered(event: ProposalAnswered, matter: Matter | None) -> tup
     return tuple(party for party in told(event, matter) if party.person_id != event.by)
 
 
-def always(event: CaseFields, matter: Matter | None, rules: Rules) -> bool:
+def always(event: Event, matter: Matter | None, rules: Rules | None) -> bool:
     return True
 
 
@@ -95,7 +96,7 @@ class Telling:
     mail is too late; a date counts to its end.
     """
 
-    event: type[CaseFields]
+    event: type[CaseFields] | type[EnquiryMade]
     template: str
     to: People
     facts: tuple[str, ...] = ()
@@ -135,6 +136,7 @@ TEMPLATES: tuple[Telling, ...] = (
     _of_check_in(CheckInDue, "check_in_reminder"),
     Telling(PlacementEnded, "placement_ended", parties, when=has_ended),
     Telling(PlacementEnded, "match_cancelled", parties, when=never_began),
+    Telling(EnquiryMade, "enquiry_confirm", newly_asked, while_open=True, until=("answer_by",)),
 )
 
 
@@ -146,11 +148,11 @@ def mails(
     Raises `UnknownRulesVersion`: the event then waits until its rules are there.
     """
     event: Any = message.body
-    rules = programmes.version(event.programme, event.unit, event.rules_version)
+    rules = _rules(event, programmes)
     zone = ZoneInfo(programmes.unit(event.unit).time_zone)
     made: dict[Any, Mail] = {}
     for telling in TEMPLATES:
-        if telling.event is not type(event) or telling.template in rules.mails_off:
+        if telling.event is not type(event) or (rules and telling.template in rules.mails_off):
             continue
         if not telling.when(event, matter, rules):
             continue
@@ -169,20 +171,27 @@ def mails(
                     person_id=party.person_id,
                     side=party.side,
                     unit=event.unit,
-                    programme=event.programme,
-                    rules_version=event.rules_version,
-                    case_id=event.case_id,
+                    programme=event.programme if rules else None,
+                    rules_version=rules.rules_version if rules else None,
+                    case_id=after.case_id,
                     matter_id=after.id,
                     while_open=telling.while_open,
                     facts=facts,
                     queued_at=now,
                     not_before=now,
                     useful_until=useful_until(event, telling, after, zone),
-                    answer_by=after.answer_by or now + rules.answers.proposal_days * DAY,
-                    mine_until=now + rules.retention_months * MONTH,
+                    answer_by=after.answer_by or now + (rules.answers.proposal_days if rules else 0) * DAY,
+                    mine_until=now + (rules.retention_months if rules else 0) * MONTH,
                 ),
             )
     return list(made.values())
+
+
+def _rules(event: Any, programmes: Programmes) -> Rules | None:
+    """The rules of the event's case; an enquiry is none yet."""
+    if not isinstance(event, CaseFields):
+        return None
+    return programmes.version(event.programme, event.unit, event.rules_version)
 
 
 def useful_until(event: Any, telling: Telling, matter: Matter, zone: ZoneInfo) -> datetime | None:

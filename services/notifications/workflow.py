@@ -35,7 +35,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import Contact, SubjectErased
+from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
@@ -118,13 +118,22 @@ def tell_of_answer(state: State, message: Message, rules: Programmes, now: datet
     return told(state, message, rules, now, after)
 
 
+def tell_of_enquiry(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
+    """Somebody asked, and is to confirm their address; once they have, by whatever way, no mail asks them."""
+    event = message.body
+    assert isinstance(event, EnquiryMade)
+    after = stepped(state.matter, state, event, closed=event.stage == "confirmed")
+    return told(state, message, rules, now, after)
+
+
 def stepped(before: Matter | None, state: State, event: Any, *, closed: bool = False) -> Matter:
     """The matter after an event, whichever comes first."""
-    matter = before or Matter(id=state.ids["matter"], state="open", unit=event.unit, case_id=event.case_id)
+    matter = before or Matter(id=state.ids["matter"], state="open", unit=event.unit)
     asked: dict[Any, Party] = {party.person_id: party for party in (*event.asked, *matter.asked)}
     return matter.model_copy(
         update={
             "state": "closed" if closed else "open",
+            "case_id": getattr(event, "case_id", None),
             "asked": tuple(asked.values()),
             "answer_by": getattr(event, "answer_by", None) or matter.answer_by,
         }
@@ -226,6 +235,7 @@ WORKFLOW = Workflow(
             On(CheckInDue, "none open", "open", tell),
             On(MatchCancelled, "none open", "closed", tell_the_end),
             On(PlacementEnded, "none open", "closed", tell_the_end),
+            On(EnquiryMade, "none open", "open closed", tell_of_enquiry),
         ),
         ends=("closed",),
     ),

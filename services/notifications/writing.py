@@ -10,6 +10,7 @@ each; `frame.txt` holds what they share.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -25,6 +26,7 @@ from shared.language import LANGUAGES, Formats, read_words
 from shared.links import Signer
 from shared.pages import SHARED
 from shared.programmes import Programmes, Rules
+from shared.programmes.definition import Words as Called
 
 TEMPLATES = Path(__file__).parent / "templates" / "mail"
 
@@ -56,12 +58,16 @@ class Writer:
     def write(self, mail: Mail, contact: ContactFile, now: datetime) -> EmailMessage:
         """The mail to `contact`. Raises `BadAddress`; any other exception is a fault in a text."""
         receiver = address(contact.email or "")
-        rules = self._programmes.version(mail.programme, mail.unit, mail.rules_version)
         unit = self._programmes.unit(mail.unit)
-        language = next(one for one in (contact.language or "", *unit.languages) if one in rules.words)
-        subject, text = self._text(mail, contact, rules, language, ZoneInfo(unit.time_zone))
+        rules = None
+        if mail.programme is not None and mail.rules_version is not None:
+            rules = self._programmes.version(mail.programme, mail.unit, mail.rules_version)
+        known = rules.words if rules else LANGUAGES
+        language = next(one for one in (contact.language or "", *unit.languages) if one in known)
+        called = _called(mail, rules.words[language], rules) if rules else {"sender": unit.name}
+        subject, text = self._text(mail, contact, called, language, ZoneInfo(unit.time_zone))
         message = EmailMessage()
-        message["From"] = Address(rules.words[language].sender, addr_spec=self._mail_from)
+        message["From"] = Address(called["sender"], addr_spec=self._mail_from)
         message["To"] = Address(addr_spec=receiver)
         message["Subject"] = subject
         message["Date"] = format_datetime(now)
@@ -75,6 +81,9 @@ class Writer:
 
     def links(self, mail: Mail) -> dict[str, str]:
         """The addresses that a mail may name; the same ones on each retry."""
+        if mail.case_id is None:
+            token = self._signer.token("enquiry", mail.person_id, mail.matter_id, mail.answer_by)
+            return {"confirm_url": f"{self._public_url}/intake/enquiry/confirm/{token}"}
         mine = self._signer.token("mine", mail.person_id, mail.case_id, mail.mine_until)
         answer = self._signer.token("answer", mail.person_id, mail.matter_id, mail.answer_by)
         return {
@@ -84,28 +93,33 @@ class Writer:
         }
 
     def _text(
-        self, mail: Mail, contact: ContactFile, rules: Rules, language: str, zone: ZoneInfo
+        self, mail: Mail, contact: ContactFile, called: Mapping[str, str], language: str, zone: ZoneInfo
     ) -> tuple[str, str]:
-        words = rules.words[language]
-        other = words.candidate if mail.side != "candidate" else getattr(words, rules.paired_with)
         formats = Formats(self._words[language], zone)
         values = {
             "name": " ".join((contact.name or "").split()),
             "side": mail.side,
-            "placement": words.placement,
-            "heading": words.placement[:1].upper() + words.placement[1:],
-            "other": other,
-            "sender": words.sender,
             "answer_by": mail.answer_by,
             "facts": mail.facts,
             "when": lambda value: formats.weekday_and_time(value, mail.queued_at),
             "number": formats.number,
             "code": lambda list_name, code: self._programmes.codes.words(list_name, code, language),
+            **called,
             **self.links(mail),
         }
         template = self._environments[language].get_template(f"{mail.template}.txt")
         subject = _block(template, "subject", values)
         return " ".join(subject.split()), template.render(values).strip() + "\n"
+
+
+def _called(mail: Mail, words: Called, rules: Rules) -> dict[str, str]:
+    """What people and things are called in a programme, to this receiver."""
+    return {
+        "placement": words.placement,
+        "heading": words.placement[:1].upper() + words.placement[1:],
+        "other": words.candidate if mail.side != "candidate" else getattr(words, rules.paired_with),
+        "sender": words.sender,
+    }
 
 
 def _block(template: Template, name: str, values: dict[str, object]) -> str:

@@ -25,7 +25,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import Contact, SubjectErased
+from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import (
     MatchProposed,
     ProposalAnswerDue,
@@ -36,7 +36,7 @@ from shared.contracts.matching import (
 from shared.contracts.model import derived_id, match_id
 from shared.contracts.notifications import RetryMail
 from shared.messages import Tombstone
-from tests.builders import LATER, STAFF, TODAY, Clock, agreed, cancelled, frame, party
+from tests.builders import LATER, STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, party
 from tests.unit.exploring import Sample, Samples, message
 
 CASE = derived_id("case", "sample")
@@ -48,6 +48,12 @@ QUESTION = ABOUT | {"proposal_id": MATTER, "place_id": PLACE}
 PLACEMENT = ABOUT | {"placement_id": MATTER}
 CHECK_IN = PLACEMENT | {"check_in_id": derived_id("check-in", MATTER, 1), "due_on": LATER}
 IN_A_WEEK = NOW + timedelta(days=7)
+ENQUIRY = {
+    "unit": UNIT,
+    "enquiry_id": MATTER,
+    "kind": "candidate",
+    "person_id": CANDIDATE.person_id,
+}
 
 PROPOSED = message(MatchProposed(**QUESTION, asked=(CANDIDATE, HOST), answer_by=IN_A_WEEK), NOW, STAFF)
 MAIL = derived_id("mail", PROPOSED.id, CANDIDATE.person_id, "answer")
@@ -68,6 +74,8 @@ OF_THE_MATTER = (
     CheckInDue(**CHECK_IN),
     PlacementEnded(**PLACEMENT, how="completed"),
     PlacementEnded(**PLACEMENT, how="failed_match"),
+    EnquiryMade(**ENQUIRY, stage="asked", asked=(CANDIDATE,), answer_by=IN_A_WEEK),
+    EnquiryMade(**ENQUIRY, stage="confirmed"),
 )
 OF_THE_CONTACT = (
     *(

@@ -32,7 +32,8 @@ FACTS = {
     "at": "2026-12-23T09:30:00Z",
     "mode": "in_person",
 }
-NAMES = sorted({telling.template for telling in TEMPLATES})
+OF_AN_ENQUIRY = "enquiry_confirm"
+NAMES = sorted({telling.template for telling in TEMPLATES} - {OF_AN_ENQUIRY})
 OFFERED = sorted(PROGRAMMES.by_version)
 
 
@@ -70,7 +71,7 @@ def text(one: Mail, language: str = "da") -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_template_is_there_in_every_language_and_no_other(language: str) -> None:
     found = sorted(file.stem for file in (TEXTS / language).glob("*.txt"))
-    assert found == sorted([*NAMES, "frame"])
+    assert found == sorted([*NAMES, OF_AN_ENQUIRY, "frame"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -94,6 +95,23 @@ def test_every_mail_greets_its_receiver_and_leads_to_a_page_in_every_programme(
         assert "None" not in read and "{" not in read and "\n\n\n" not in read
         for private in ("+4570102030", "amina@example.org", str(one.person_id)):
             assert private not in written
+
+
+@pytest.mark.parametrize(("language", "subject"), [("da", "bekræft"), ("nb", "bekreft"), ("en", "confirm")])
+@pytest.mark.parametrize("unit", sorted(PROGRAMMES.units))
+def test_who_wrote_at_a_units_door_is_asked_in_its_name_whether_it_was_them(
+    unit: str, language: str, subject: str
+) -> None:
+    one = mail(OF_AN_ENQUIRY, unit=unit, programme=None, rules_version=None, case_id=None, facts={})
+    message = WRITER.write(one, receiver(language), NOW)
+    written, name = str(message.get_content()), PROGRAMMES.units[unit].name
+    assert message["From"].addresses[0].display_name == name and name in message["Subject"]
+    assert subject in message["Subject"]
+    (token,) = re.findall(r"/intake/enquiry/confirm/(\S+)", written)
+    actor = Reader(PUBLIC).actor(token, NOW)
+    assert actor is not None and actor.scope == "enquiry"
+    assert (actor.person_id, actor.question) == (one.person_id, one.matter_id)
+    assert "/followup/mine/" not in written and "None" not in re.sub(r"https://\S+", "", written)
 
 
 def test_the_facts_are_written_out_in_the_units_time_zone_and_the_readers_language() -> None:
