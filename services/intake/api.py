@@ -7,7 +7,8 @@ is written down in the transaction of the look. Commands come by the doors of `s
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,14 @@ from uuid import UUID
 from fastapi import FastAPI, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from services.intake import door, queries, staff_api, staff_queries
+from services.intake import door, queries, register_api, staff_api, staff_queries
 from services.intake.documents import CaseFile, Person
 from services.intake.queries import StoredCase
-from services.intake.rules import Standing, earliest, standings
+from services.intake.register_api import units_asked
+from services.intake.rules import Standing, standings
 from services.intake.sealing import Secrets
 from services.intake.settling import rules_of, today_in
+from services.intake.why import all_steps, why_not_yet
 from shared import contracts
 from shared.access import NotAllowed
 from shared.commands import body_of
@@ -29,19 +32,11 @@ from shared.hosting import Host
 from shared.messages import Actor
 from shared.postgres import Connection
 from shared.problems import Problem
+from shared.programmes import Rules
 
 SEES_NAMES = STAFF | {"network", "psychologist"}
 MOST_NAMES_AT_ONCE = 500
 ASYNCAPI = Path(str(contracts.__file__)).parent / "asyncapi.json"
-
-
-def units_asked(actor: Actor, unit: str | None) -> Collection[str]:
-    """The units a list is about: all of the actor's, or the one that was asked for. Raises `NotAllowed`."""
-    if unit is None:
-        return actor.units
-    if unit not in actor.units:
-        raise NotAllowed
-    return (unit,)
 
 
 async def caseworkers_asked(
@@ -81,44 +76,14 @@ async def person_seen(
 
 def standing_of(host: Host, case: CaseFile) -> tuple[Standing, ...]:
     """How the steps of the case's present round stand today."""
+    return standings(case, *rules_for(host, case))
+
+
+def rules_for(host: Host, case: CaseFile) -> tuple[Rules, str, date]:
+    """What a case's preparation is held against: its rules, the unit's country, and the unit's day."""
     programmes = host.service.programmes
     today = today_in(case.unit, programmes, host.service.clock())
-    return standings(case, rules_of(case, programmes), programmes.unit(case.unit).country, today)
-
-
-def step_json(standing: Standing) -> dict[str, Any]:
-    step = standing.step
-    return {
-        "code": step.code,
-        "kind": step.kind,
-        "before": step.before,
-        "who": step.who,
-        "lead_days": step.lead_days,
-        "is_done": standing.is_done,
-        "done_on": standing.done_on.isoformat() if standing.done_on else None,
-        "is_possible_now": standing.is_possible_now,
-        "waits_on": list(standing.waits_on),
-        "earliest_on": standing.earliest_on.isoformat(),
-    }
-
-
-def why_not_yet(host: Host, case: CaseFile) -> dict[str, Any]:
-    """What is missing, and the earliest days on which a match and a start are possible."""
-    programmes = host.service.programmes
-    today, country = (
-        today_in(case.unit, programmes, host.service.clock()),
-        programmes.unit(case.unit).country,
-    )
-    found = standing_of(host, case)
-    return {
-        "case_id": str(case.id),
-        "state": case.state,
-        "round": case.round,
-        "cleared": case.cleared,
-        "steps": [step_json(one) for one in found if not one.is_done],
-        "earliest_match_on": earliest(case, found, country, today, "match").isoformat(),
-        "earliest_start_on": earliest(case, found, country, today, "match", "start").isoformat(),
-    }
+    return rules_of(case, programmes), programmes.unit(case.unit).country, today
 
 
 def case_json(case: CaseFile, version: int) -> dict[str, Any]:
@@ -149,8 +114,7 @@ def mount(host: Host, secrets: Secrets) -> None:
     _cases(host)
     _people(host, secrets)
     staff_api.mount(host)
-    for name in ("hosts", "mentors", "places"):
-        host.app.get(f"/intake/api/{name}", tags=["reading"], response_model=None)(_lister(host, name))
+    register_api.mount(host)
     _asyncapi(host.app)
 
 
@@ -194,10 +158,14 @@ def _cases(host: Host) -> None:
         found, version = stored
         more = found.model_dump(
             mode="json",
-            include={"profile", "presentation", "foreign_qualification", "goals", "consents", "certificates"},
+            include={
+                *("profile", "presentation", "foreign_qualification", "foreign_recognition", "goals"),
+                *("consents", "certificates", "experience", "education", "education_level", "interests"),
+                *("options", "parallel_activities", "job_in_prospect", "of_age_on"),
+            },
         )
         match = found.match.model_dump(mode="json") if found.match else None
-        steps = [step_json(one) for one in standing_of(host, found)]
+        steps = all_steps(found, *rules_for(host, found))
         return JSONResponse({**case_json(found, version), **more, "match": match, "steps": steps})
 
     @app.get("/intake/api/cases/{case_id}/why-not-yet", tags=["reading"], response_model=None)
@@ -206,7 +174,7 @@ def _cases(host: Host) -> None:
         actor = access.staff(request, *STAFF)
         async with host.pool.acquire() as connection:
             stored = await case_seen(host, connection, actor, case_id)
-        return JSONResponse(why_not_yet(host, stored.case))
+        return JSONResponse(why_not_yet(stored.case, *rules_for(host, stored.case)))
 
 
 def _people(host: Host, secrets: Secrets) -> None:
@@ -264,27 +232,6 @@ async def _ids(request: Request) -> list[UUID]:
         return [UUID(id_) for id_ in ids]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Problem(422, "does_not_fit", field="ids", detail=f"at most {MOST_NAMES_AT_ONCE} ids") from None
-
-
-def _lister(host: Host, name: str) -> Callable[..., Awaitable[Response]]:
-    """Hosts, mentors or places of the actor's units. A host is no person; the people behind are ids."""
-    kind = name.removesuffix("s")
-
-    async def listed(request: Request, unit: str | None = None, cursor: str | None = None) -> Response:
-        actor = host.access.staff(request, *STAFF)
-        async with host.pool.acquire() as connection:
-            try:
-                found = await queries.listed(connection, kind, units_asked(actor, unit), cursor)
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
-        rows = [
-            {f"{kind}_id": str(one.id), "version": version, **one.model_dump(mode="json", exclude={"id"})}
-            for one, version in found.rows
-        ]
-        return JSONResponse({name: rows, "next": found.next})
-
-    listed.__doc__ = f"The {name} of the actor's units."
-    return listed
 
 
 def _asyncapi(app: FastAPI) -> None:

@@ -82,6 +82,7 @@ class Person(Value):
     """
 
     id: UUID
+    state: Literal["known"] = "known"
     controller: str
     name: Identity
     given_name: Identity | None = None
@@ -120,8 +121,12 @@ class Consent(Value):
 
 
 class Certificate(Value):
-    """That a certificate was ordered and shown, to whom and until when it holds; never what it says."""
+    """That a certificate was ordered and shown, to whom and until when it holds; never what it says.
 
+    `asked_on` is the day on which its holder was told that it can be ordered.
+    """
+
+    asked_on: date | None = None
     ordered_on: date | None = None
     shown_on: date | None = None
     shown_to: UUID | None = None
@@ -129,6 +134,11 @@ class Certificate(Value):
 
     def holds(self, on: date) -> bool:
         return self.shown_on is not None and (self.valid_until is None or self.valid_until >= on)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether one was ordered that has not been shown yet: once it is, `ordered_on` is taken back."""
+        return self.ordered_on is not None and (self.shown_on is None or self.ordered_on >= self.shown_on)
 
 
 class Match(Value):
@@ -146,8 +156,9 @@ class Match(Value):
 class CaseFile(Value):
     """A case (sag): one person's way through one programme in one unit.
 
-    `paused_from` is the state that the case goes back to; `cleared` says that `StartCleared` of this
-    round was told and still holds.
+    `paused_from` is the state that the case goes back to; `rests_unprepared` says that it rests only until
+    what was done before holds again, and goes on by itself. `cleared` says that `StartCleared` of this round
+    was told and still holds. `of_age_on` is the candidate's eighteenth birthday, None while nobody knows it.
     """
 
     id: UUID
@@ -166,8 +177,10 @@ class CaseFile(Value):
     programme: Code
     rules_version: str
     round: int = 1
+    round_began_on: date | None = None
     person_id: UUID
     guardian_id: UUID | None = None
+    of_age_on: date | None = None
     caseworker: UUID | None = None
     opened_at: datetime
     referred_on: date
@@ -199,6 +212,7 @@ class CaseFile(Value):
     waiting_since: date | None = None
     cleared: bool = False
     paused_from: Literal["preparing", "ready", "matched", "started"] | None = None
+    rests_unprepared: bool = False
     reason: Code | None = None
     support: Code | None = None
     heard_by: Code | None = None
@@ -322,3 +336,10 @@ class State:
     places: tuple[Place | None, ...] = ()
     referrals: tuple[Referral | None, ...] = ()
     person_keys: tuple[PersonKey | None, ...] = ()
+    merged: tuple[Person | None, ...] = ()
+    hosts: tuple[HostFile | None, ...] = ()
+    partners: tuple[Partner | None, ...] = ()
+    units: tuple[UnitFile | None, ...] = ()
+    enquiries: tuple[Enquiry | None, ...] = ()
+    mentors: tuple[Mentor | None, ...] = ()
+    colleagues: tuple[Staff | None, ...] = ()

@@ -1,28 +1,31 @@
 """Which rows a message concerns.
 
 Guarantee: looked up for a whole batch in two statements, without locks; where what was found may change
-before the rows are locked, the workflow compares and raises `Stale`. Fresh ids of persons, hosts and
-places are made here.
+before the rows are locked, the workflow compares and raises `Stale`. Fresh ids of persons are made here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+from services.intake import case_rows, enquiry_rows, register_rows, unit_rows
+from services.intake.concerned import everything
 from services.intake.documents import CaseFile, HostFile, Mentor, Person, PersonKey, Place, Referral
+from services.intake.erasing import ErasedBefore, RetentionOver
 from services.intake.referral import national_key, reference_of
 from services.intake.referring import source_of
 from services.intake.registers import Enquiry, Partner, Staff, UnitFile
 from services.intake.sealing import Secrets
-from services.intake.store import contact_persons_of, persons_of
+from services.intake.store import persons_of
 from shared.contracts.model import derived_id
+from shared.contracts.people_commands import ErasePerson
 from shared.contracts.referral import RegisterReferral
-from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
+from shared.corridor import Refs
 from shared.messages import Message
 from shared.postgres import Connection
 from shared.programmes import Programmes
@@ -46,14 +49,23 @@ TABLES = {
     "places": Table("place", Place),
     "referrals": Table("referral", Referral),
     "person_keys": Table("person_key", PersonKey),
+    "merged": Table("person", Person),
+    "hosts": Table("host", HostFile),
+    "partners": Table("partner", Partner),
+    "units": Table("unit_file", UnitFile),
+    "enquiries": Table("enquiry", Enquiry),
+    "mentors": Table("mentor", Mentor),
+    "colleagues": Table("staff", Staff),
 }
 
-Rows = Mapping[str, UUID]
+Rows = Refs
 Concerns = Callable[[Connection, Sequence[Message]], Awaitable[Sequence[Rows]]]
 
 
-def concerns_by(secrets: Secrets, programmes: Programmes, clock: Callable[[], datetime]) -> Concerns:
-    """`concerns` with what finds a person by their national id."""
+def concerns_by(
+    secrets: Secrets, programmes: Programmes, clock: Callable[[], datetime], issuer: str | None = None
+) -> Concerns:
+    """`concerns` with what finds a person by their national id, and a colleague by how they sign in."""
 
     async def concerns(connection: Connection, messages: Sequence[Message]) -> list[Rows]:
         keys = {
@@ -63,11 +75,28 @@ def concerns_by(secrets: Secrets, programmes: Programmes, clock: Callable[[], da
             and (key := person_key_id(message.body.referral, secrets, programmes, clock()))
         }
         persons = await persons_of(connection, keys.values())
-        hosts = [m.body.host_id for m in messages if isinstance(m.body, RegisterHost) and m.body.host_id]
-        contacts = await contact_persons_of(connection, hosts)
-        return [_rows(message, keys.get(message.id), persons, contacts) for message in messages]
+        people = {m.id: await of_person(connection, m.body) for m in messages if isinstance(m.body, PERSONAL)}
+        found = people | await unit_rows.rows_of(connection, messages, issuer)
+        found |= await register_rows.rows_of(connection, messages)
+        found |= await case_rows.rows_of(connection, messages)
+        beside = await case_rows.of_referrals(connection, messages)
+        found |= await enquiry_rows.rows_of(connection, messages, referral_id_of)
+        return [
+            found.get(message.id)
+            or _rows(message, keys.get(message.id), persons) | beside.get(message.id, {})
+            for message in messages
+        ]
 
     return concerns
+
+
+PERSONAL = (ErasePerson, RetentionOver, ErasedBefore)
+"""What is about a person, and about whatever they have a part in."""
+
+
+async def of_person(connection: Connection, body: Any) -> Rows:
+    before = body if isinstance(body, ErasedBefore) else None
+    return await everything(connection, body.person_id, before)
 
 
 def person_key_id(
@@ -80,24 +109,10 @@ def person_key_id(
     return derived_id("person_key", secrets.digest(key)) if key is not None else None
 
 
-def _rows(
-    message: Message, key: UUID | None, persons: dict[UUID, UUID], contacts: Mapping[UUID, UUID]
-) -> dict[str, UUID]:
+def _rows(message: Message, key: UUID | None, persons: dict[UUID, UUID]) -> dict[str, UUID]:
     body = message.body
     if isinstance(body, RegisterReferral):
         return _referral_rows(message, body, key, persons)
-    if isinstance(body, RegisterHost):
-        host_id = body.host_id or uuid4()
-        return {"host": host_id, "person": contacts.get(host_id) or uuid4()}
-    if isinstance(body, RegisterMentor):
-        mentor_id = body.mentor_id or uuid4()
-        return {"mentor": mentor_id, "person": mentor_id}
-    if isinstance(body, OfferPlace):
-        rows = {"place": body.place_id or uuid4()}
-        by: Iterable[tuple[str, UUID | None]] = (("host", body.host_id), ("mentor", body.mentor_id))
-        return rows | {name: id_ for name, id_ in by if id_ is not None}
-    if isinstance(body, WithdrawPlace):
-        return {"place": body.place_id}
     return {"case": body.case_id}  # type: ignore[attr-defined]  # All others are about a case.
 
 

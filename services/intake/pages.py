@@ -15,8 +15,9 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from services.intake import queries, signing_in, typed_in
-from services.intake.api import case_seen, person_seen, standing_of, units_asked
+from services.intake.api import case_seen, person_seen, standing_of
 from services.intake.documents import CaseFile
+from services.intake.register_api import units_asked
 from services.intake.rules import add_working_days, asked_steps, done_on, earliest
 from services.intake.sealing import Secrets
 from services.intake.settling import rules_of, today_in
@@ -73,7 +74,7 @@ def _due(host: Host, case: CaseFile, language: str) -> dict[str, Any]:
     programmes = host.service.programmes
     rules, unit = rules_of(case, programmes), programmes.unit(case.unit)
     today = today_in(case.unit, programmes, host.service.clock())
-    missing = [one for one in asked_steps(rules, case.round) if done_on(case, one, today) is None]
+    missing = [one for one in asked_steps(case, rules, today) if done_on(case, one, today) is None]
     possible = [one for one in missing if all(_is_done(case, rules, code, today) for code in one.after)]
     step = (possible or missing)[0]
     came_to_it = max([today_in(case.unit, programmes, case.opened_at), *(done.on for done in case.done)])

@@ -26,9 +26,10 @@ from services.intake.fields import (
     phone_number,
 )
 from services.intake.national_id import birth_date_of, compact, is_possible
+from services.intake.registers import Agreement, Partner
 from shared.contracts.referral import Referral, SchoolPreconditions
 from shared.language import LANGUAGES
-from shared.programmes import Programmes, Rules, Unit
+from shared.programmes import Programmes, Rules, Unit, UnknownRulesVersion
 
 LONGEST_REFERENCE = 200
 MOST_WISHES = 20
@@ -57,6 +58,15 @@ def reference_of(document: Mapping[str, Any]) -> str | None:
     return reference if is_storable(reference) else None
 
 
+def partner_of(document: Mapping[str, Any]) -> UUID | None:
+    """The partner that a referral names, if its id can be read."""
+    text = document.get("partner_id")
+    try:
+        return UUID(text.strip()) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
 def national_key(document: Mapping[str, Any], programmes: Programmes, today: date) -> str | None:
     """What finds the person: controller, kind and number in one text; None where it cannot be known."""
     unit, candidate = document.get("unit"), document.get("candidate")
@@ -76,9 +86,15 @@ def judge(
     *,
     envelope_faults: Collection[str] = (),
     permitted_units: Collection[str] | None = None,
+    partner: Partner | None = None,
+    unit_closed: bool = False,
 ) -> Judged:
-    """Everything there is to say about a referral. `permitted_units` None: the sender may refer to any."""
-    reading = _Reading(document, programmes, now)
+    """Everything there is to say about a referral, by the rules of the day on which it was made.
+
+    `permitted_units` None: the sender may refer to any. `partner` is the one that the document names, if it
+    is registered.
+    """
+    reading = _Reading(document, programmes, now, partner, unit_closed=unit_closed)
     for attribute in envelope_faults:
         reading.fault(MALFORMED, attribute)
     cleaned = reading.read(permitted_units)
@@ -89,10 +105,20 @@ def judge(
 class _Reading(FieldReader):
     """One pass over a document, noting what speaks against it."""
 
-    def __init__(self, document: Fields, programmes: Programmes, now: datetime) -> None:
+    def __init__(
+        self,
+        document: Fields,
+        programmes: Programmes,
+        now: datetime,
+        partner: Partner | None,
+        *,
+        unit_closed: bool,
+    ) -> None:
         super().__init__(document, programmes.codes)
         self.programmes = programmes
         self.now = now
+        self.partner = partner
+        self.unit_closed = unit_closed
 
     def read(self, permitted_units: Collection[str] | None) -> dict[str, Any]:
         top = self.document
@@ -102,16 +128,18 @@ class _Reading(FieldReader):
         programme, unit = self.text(top, "programme", required=True), self.text(top, "unit", required=True)
         place = self._unit(unit, permitted_units)
         today = self.now.astimezone(ZoneInfo(place.time_zone if place else "Europe/Copenhagen")).date()
-        rules = self._rules(programme, place, today)
         referred_on = self.day(top, "referred_on", required=True)
         if referred_on is not None and referred_on > today:
             self.fault("referred_in_future", "referred_on")
+        on = min(referred_on or today, today)
+        rules = self._rules(programme, place, on)
         chosen = self.flag(top, "chosen_by_candidate", required=True)
         if rules is not None and rules.candidate_must_choose and chosen is False:
             self.fault("not_chosen_by_candidate", "chosen_by_candidate")
         channel = self.code(top, "channel", "channels", required=True, unknown="unknown_channel")
-        school = self._school(channel, rules)
-        candidate = self._candidate(place, rules, referred_on or today, today)
+        partner_id, agreement = self._partner(place, on)
+        school = self._school(channel, rules, agreement)
+        candidate = self._candidate(place, rules, on, today)
         return {
             "source_reference": reference,
             "programme": programme,
@@ -124,7 +152,7 @@ class _Reading(FieldReader):
             "groups": self.codes(top, "groups", "groups"),
             "needs": self.codes(top, "needs", "needs"),
             "wishes": self._wishes(),
-            "partner_id": self._partner_id(),
+            "partner_id": partner_id,
             "guardian": self._guardian(place),
             "reply_to_case": self.flag(top, "reply_to_case") or False,
         }
@@ -137,9 +165,11 @@ class _Reading(FieldReader):
             return None
         if permitted is not None and unit not in permitted:
             self.fault("not_permitted", "unit")
+        if self.unit_closed:
+            self.fault("unit_closed", "unit")
         return self.programmes.units[unit]
 
-    def _rules(self, programme: str | None, place: Unit | None, today: date) -> Rules | None:
+    def _rules(self, programme: str | None, place: Unit | None, on: date) -> Rules | None:
         if programme is None:
             return None
         if programme not in self.programmes.names:
@@ -150,18 +180,42 @@ class _Reading(FieldReader):
         if programme not in place.programmes:
             self.fault("programme_not_in_unit", "programme")
             return None
-        return self.programmes.rules(programme, place.id, today)
+        try:
+            return self.programmes.rules(programme, place.id, on)
+        except UnknownRulesVersion:
+            self.fault("referred_too_early", "referred_on")
+            return None
 
-    def _school(self, channel: str | None, rules: Rules | None) -> dict[str, bool] | None:
+    def _school(
+        self, channel: str | None, rules: Rules | None, agreement: Agreement | None
+    ) -> dict[str, bool] | None:
+        """What the partner's agreement says, once, the school need not say with each pupil."""
         school = self.part("school")
         said = {name: self.flag(school, name, "school.") for name in SCHOOL_PRECONDITIONS} if school else {}
+        agreed = {name for name in SCHOOL_PRECONDITIONS if getattr(agreement, name, False)}
         if rules is not None and channel in rules.school_channels:
             if self.document.get("school") is None:
-                self.fault("school_precondition_missing", "school")
+                self.fault("school_precondition_missing", "school.pupil_able" if agreed else "school")
             for name, value in said.items():
-                if not value:
+                if not value and name not in agreed:
                     self.fault("school_precondition_missing", f"school.{name}")
-        return {name: bool(value) for name, value in said.items()} if school else None
+        if school is None and not agreed:
+            return None
+        return {name: bool(said.get(name)) or name in agreed for name in SCHOOL_PRECONDITIONS}
+
+    def _partner(self, place: Unit | None, on: date) -> tuple[UUID | None, Agreement | None]:
+        """The partner of the unit, and what was agreed with them, as far as it holds on the day."""
+        if self.text(self.document, "partner_id") is None:
+            return None, None
+        partner_id, known = partner_of(self.document), self.partner
+        if partner_id is None:
+            self.fault(MALFORMED, "partner_id")
+            return None, None
+        if known is None or (place is not None and known.unit != place.id):
+            self.fault("unknown_partner", "partner_id")
+            return None, None
+        agreement = known.agreement
+        return partner_id, agreement if agreement is not None and agreement.holds(on) else None
 
     def _candidate(
         self, place: Unit | None, rules: Rules | None, referred_on: date, today: date
@@ -171,9 +225,10 @@ class _Reading(FieldReader):
             return None
         kind, number = self._national_id(candidate, today)
         birth_date = self.day(candidate, "birth_date", path)
-        if birth_date is not None and birth_date > today:
+        by_number = birth_date_of(kind, number) if kind and number else None
+        if birth_date is not None and (birth_date > today or by_number not in (None, birth_date)):
             self.fault("bad_birth_date", "candidate.birth_date")
-        born_on = birth_date or (birth_date_of(kind, number) if kind and number else None)
+        born_on = birth_date if birth_date is not None and birth_date <= today else by_number
         if rules is not None and born_on is not None and not _age_fits(rules, born_on, referred_on):
             self.fault("age_outside_programme", "candidate.birth_date")
         postcode = self._postcode(candidate, place, rules)
@@ -267,14 +322,6 @@ class _Reading(FieldReader):
                 }
             )
         return wishes
-
-    def _partner_id(self) -> UUID | None:
-        text = self.text(self.document, "partner_id")
-        try:
-            return UUID(text) if text is not None else None
-        except ValueError:
-            self.fault(MALFORMED, "partner_id")
-            return None
 
     def _guardian(self, place: Unit | None) -> dict[str, Any] | None:
         guardian, path = self.part("guardian"), "guardian."

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake import telling
+from services.intake.casework import age_known
 from services.intake.documents import CaseFile, Fault, Person, PersonKey, Referral, State
 from services.intake.referral import canonical, judge, reference_of
 from services.intake.sealing import Secrets
@@ -63,6 +64,8 @@ def take_referral(
         now,
         envelope_faults=message.envelope_faults,
         permitted_units=message.actor.units if message.actor is not None else None,
+        partner=state.partner,
+        unit_closed=state.unit is not None and state.unit.state == "closed",
     )
     if judged.referral is None:
         return _refused(state, secrets, message, text, programmes, now, judged.faults, holds=False)
@@ -142,7 +145,7 @@ def _accepted(
 ) -> Decision[State]:
     unit = programmes.unit(referral.unit)
     today = today_in(unit.id, programmes, now)
-    rules = programmes.rules(referral.programme, unit.id, today)
+    rules = programmes.rules(referral.programme, unit.id, referral.referred_on)
     source = source_of(message)
     person, person_key = _person(state, secrets, referral.candidate, unit.controller)
     guardian = _guardian(state.ids.get("guardian"), referral, unit.controller)
@@ -155,6 +158,7 @@ def _accepted(
         person_id=person.id,
         guardian_id=guardian.id if guardian else None,
         opened_at=now,
+        round_began_on=today,
         referred_on=referral.referred_on,
         source=source,
         source_reference=referral.source_reference,
@@ -166,7 +170,9 @@ def _accepted(
         groups=referral.groups,
         location=location_of(unit, postcode),
         profile=Profile(wishes=referral.wishes, needs=referral.needs),
+        chosen_by_candidate=referral.chosen_by_candidate,
     )
+    opened, timers = age_known(opened, person.birth_date, programmes)
     case, further = settle(opened, opened, rules, today)
     reply = ReferralAccepted(source=source, source_reference=referral.source_reference, case_id=case.id)
     told = [one for one in (person, guardian) if one is not None and one != state.person]
@@ -196,7 +202,8 @@ def _accepted(
     state = replace(
         state, referral=accepted, person_key=person_key, person=person, guardian=guardian, case=case
     )
-    return Decision(state, events=events, appends=_tally(message, "accepted"), answer=_answer(reply))
+    appends = _tally(message, "accepted")
+    return Decision(state, events=events, timers=timers, appends=appends, answer=_answer(reply))
 
 
 def _person(

@@ -1,12 +1,13 @@
 """What a case lacks, and when it could start at the earliest: calculations over the programme's preparation.
 
 Pure. A lead day is a working day of the unit's country, because offices that hand out certificates are closed
-on the others. Nothing here changes a case.
+on the others. A step is taken to be begun as soon as it can be; a certificate alone takes its time from the
+day on which it was ordered. Nothing here changes a case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -18,16 +19,23 @@ from services.intake.documents import CaseFile
 from shared.programmes import Codes, Rules, Step
 
 Before = Literal["match", "start"]
+OF_AGE = 18
+"""Years, in Denmark and in Norway."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How one step stands. `waits_on` are the steps it comes after and that are not done yet."""
+    """How one step stands. `waits_on` are the steps it comes after and that are not done yet.
+
+    `begin_on` is the first day on which it can be begun, as a certificate ordered; `earliest_on` the first on
+    which it can be done. A certificate that will have lapsed before the start is not done.
+    """
 
     step: Step
     is_done: bool
     done_on: date | None
     waits_on: tuple[str, ...]
+    begin_on: date
     earliest_on: date
 
     @property
@@ -35,9 +43,33 @@ class Standing:
         return not self.is_done and not self.waits_on
 
 
-def asked_steps(rules: Rules, round_: int) -> tuple[Step, ...]:
-    """The steps that are asked for in this round."""
-    return tuple(step for step in rules.preparation if round_ == 1 or not step.first_round_only)
+def of_age_on(birth_date: date | None) -> date | None:
+    """The day on which somebody can answer for themselves; one born on a leap day on the first of March."""
+    if birth_date is None:
+        return None
+    try:
+        return birth_date.replace(year=birth_date.year + OF_AGE)
+    except ValueError:
+        return date(birth_date.year + OF_AGE, 3, 1)
+
+
+def asked_steps(case: CaseFile, rules: Rules, on: date) -> tuple[Step, ...]:
+    """The steps that are asked for in this round, as far as anybody knows what the case is like."""
+    return tuple(
+        step
+        for step in rules.preparation
+        if (case.round == 1 or not step.first_round_only) and _is_asked_of(case, step, on)
+    )
+
+
+def _is_asked_of(case: CaseFile, step: Step, on: date) -> bool:
+    match step.only_where:
+        case "job_in_prospect":
+            return case.job_in_prospect is not False
+        case "under_age":
+            return case.of_age_on is None or on < case.of_age_on
+        case None:
+            return True
 
 
 def done_on(case: CaseFile, step: Step, on: date) -> date | None:
@@ -60,58 +92,135 @@ def missing(case: CaseFile, rules: Rules, on: date, before: Before) -> tuple[Ste
     """What must still be done before a match, or, beside that, before a start."""
     return tuple(
         step
-        for step in asked_steps(rules, case.round)
+        for step in asked_steps(case, rules, on)
         if step.before == before and done_on(case, step, on) is None
+    )
+
+
+def waits_on(case: CaseFile, rules: Rules, step: Step, on: date) -> tuple[str, ...]:
+    """The steps that come before this one and are not done yet."""
+    return tuple(
+        earlier.code
+        for earlier in asked_steps(case, rules, on)
+        if earlier.code in step.after and done_on(case, earlier, on) is None
     )
 
 
 def standings(case: CaseFile, rules: Rules, country: str, today: date) -> tuple[Standing, ...]:
     """Every step that is asked for in this round, with the earliest day on which it can be done."""
-    steps = {step.code: step for step in asked_steps(rules, case.round)}
+    lapsing: set[str] = set()
+    while True:
+        found = _standings(case, rules, country, today, lapsing)
+        start = earliest(case, found, country, today, "match", "start")
+        if case.match is not None:
+            start = max(start, case.match.starts_on)
+        more = {
+            one.step.code
+            for one in found
+            if one.is_done and one.step.kind == "certificate" and done_on(case, one.step, start) is None
+        }
+        if not more:
+            return found
+        # Shown, and yet it will not do: by the day of the start it must have been renewed.
+        lapsing |= more
+
+
+def _standings(
+    case: CaseFile, rules: Rules, country: str, today: date, lapsing: Collection[str]
+) -> tuple[Standing, ...]:
+    steps = {step.code: step for step in asked_steps(case, rules, today)}
     found: dict[str, Standing] = {}
 
     def stand(step: Step) -> Standing:
         if step.code not in found:
             before = [stand(steps[code]) for code in step.after if code in steps]
-            done = done_on(case, step, today)
-            begun = max([today, *(standing.earliest_on for standing in before)])
+            done = done_on(case, step, today) if step.code not in lapsing else None
+            begin = _begin_on(case, step, before, country, today)
             found[step.code] = Standing(
                 step=step,
                 is_done=done is not None,
                 done_on=done,
                 waits_on=tuple(standing.step.code for standing in before if not standing.is_done),
-                earliest_on=done or _earliest(case, step, begun, country, today),
+                begin_on=begin,
+                earliest_on=done
+                or max(
+                    add_working_days(begin, step.lead_days, country),
+                    add_working_days(today, 0, country),
+                ),
             )
         return found[step.code]
 
     return tuple(stand(step) for step in steps.values())
 
 
-def _earliest(case: CaseFile, step: Step, begun: date, country: str, today: date) -> date:
-    certificate = case.certificates.get(step.code)
-    if step.kind == "certificate" and certificate is not None and certificate.ordered_on is not None:
-        begun = certificate.ordered_on
-    return max(add_working_days(begun, step.lead_days, country), add_working_days(today, 0, country))
+def _begin_on(case: CaseFile, step: Step, before: Iterable[Standing], country: str, today: date) -> date:
+    """When a step is begun: as soon as it can be, or, a certificate, when it was ordered or could be now."""
+    came_to_it = [standing.earliest_on for standing in before]
+    if step.kind == "certificate":
+        known = case.certificates.get(step.code)
+        if known is not None and known.is_awaited and known.ordered_on is not None:
+            return known.ordered_on
+        return add_working_days(max([today, *came_to_it]), 0, country)
+    opened_on = case.opened_at.date()
+    since = case.round_began_on or opened_on if step.each_round else opened_on
+    return max([since, *came_to_it])
 
 
 def earliest(case: CaseFile, found: Iterable[Standing], country: str, today: date, *befores: Before) -> date:
-    """The first day on which all steps before a match, or a start, can be done: the longest chain counts."""
-    days = [standing.earliest_on for standing in found if standing.step.before in befores]
+    """The first day on which all steps before a match, or a start, can be done: the longest chain counts.
+
+    Where nothing is missing it is today.
+    """
+    days = [
+        standing.earliest_on for standing in found if standing.step.before in befores and not standing.is_done
+    ]
     if case.profile.available_from is not None and "start" in befores:
         days.append(case.profile.available_from)
-    return max([*days, add_working_days(today, 0, country)])
+    return max([today, *days])
+
+
+def longest_chain(found: Iterable[Standing]) -> tuple[str, ...]:
+    """The steps that decide the earliest start, in their order; none where nothing is missing."""
+    left = {one.step.code: one for one in found if not one.is_done}
+    chain: list[str] = []
+    follows = list(left)
+    while follows:
+        # Of several that end on the same day, the one that waits on others says more.
+        last = max(follows, key=lambda code: (left[code].earliest_on, len(left[code].waits_on)))
+        chain.insert(0, last)
+        follows = [code for code in left[last].waits_on if code in left]
+    return tuple(chain)
+
+
+def order_by(standing: Standing, start: date, country: str) -> date:
+    """The last day on which a certificate can be ordered without the start being later for it."""
+    return max(standing.begin_on, working_days_before(start, standing.step.lead_days, country))
 
 
 def add_working_days(day: date, count: int, country: str) -> date:
     """`count` working days later; 0 gives the day itself, or the next working day if it is none."""
-    closed = _holidays(country)
-    while day.weekday() >= 5 or day in closed:
+    while _is_closed(day, country):
         day += timedelta(days=1)
     for _ in range(count):
         day += timedelta(days=1)
-        while day.weekday() >= 5 or day in closed:
+        while _is_closed(day, country):
             day += timedelta(days=1)
     return day
+
+
+def working_days_before(day: date, count: int, country: str) -> date:
+    """The last working day from which `count` working days later is `day` or before."""
+    while _is_closed(day, country):
+        day -= timedelta(days=1)
+    for _ in range(count):
+        day -= timedelta(days=1)
+        while _is_closed(day, country):
+            day -= timedelta(days=1)
+    return day
+
+
+def _is_closed(day: date, country: str) -> bool:
+    return day.weekday() >= 5 or day in _holidays(country)
 
 
 @cache

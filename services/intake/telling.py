@@ -5,6 +5,7 @@ Pure. Every event of a case says who is to be told (`parties`), so that no reade
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal
 
@@ -17,8 +18,14 @@ from shared.contracts.intake import (
     ReferralProgressed,
     StartCleared,
 )
-from shared.contracts.model import Code, Party
+from shared.contracts.intake_commands import ParallelActivity
+from shared.contracts.model import Code, Hours, Party
 
+TIMES = tuple(
+    f"{day}-{part}"
+    for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    for part in ("morning", "afternoon", "evening")
+)
 Status = Literal["ready", "proposed", "matched", "started", "ended", "withdrawn"]
 
 
@@ -45,10 +52,50 @@ def about(case: CaseFile) -> dict[str, Any]:
 
 
 def case_ready(case: CaseFile, since: date) -> CaseReady:
-    profile = case.profile.model_copy(update={"location": case.location})
     return CaseReady(
-        **about(case), person_id=case.person_id, waiting_since=case.waiting_since or since, profile=profile
+        **about(case),
+        person_id=case.person_id,
+        waiting_since=case.waiting_since or since,
+        profile=case.profile.model_copy(
+            update={
+                "location": case.location,
+                "times": free_times(case.profile.times, case.parallel_activities),
+                "hours_per_week": free_hours(case.profile.hours_per_week, case.parallel_activities),
+            }
+        ),
     )
+
+
+def free_times(times: tuple[str, ...], activities: Iterable[ParallelActivity]) -> tuple[str, ...]:
+    """The times that parallel activities leave; whoever named none can at all other times."""
+    taken = {time for activity in activities for time in activity.times}
+    return tuple(time for time in times or TIMES if time not in taken) if taken else times
+
+
+def free_hours(hours: Hours | None, activities: Iterable[ParallelActivity]) -> Hours | None:
+    """The hours a week that parallel activities leave."""
+    taken = sum(activity.hours_per_week or 0 for activity in activities)
+    if hours is None or not taken:
+        return hours
+    most = max(0.0, hours.max - taken)
+    return Hours(min=min(hours.min, most), max=most)
+
+
+def about_certificate(case: CaseFile, kind: str) -> dict[str, Any]:
+    """What an event about a candidate's certificate carries: the candidate is asked to see to it."""
+    certificate = case.certificates.get(kind)
+    return {
+        "subject_id": case.id,
+        "of": "candidate",
+        "unit": case.unit,
+        "kind": kind,
+        "valid_until": certificate.valid_until if certificate is not None else None,
+        "programme": case.programme,
+        "case_id": case.id,
+        "rules_version": case.rules_version,
+        "parties": parties(case),
+        "asked": (Party(person_id=case.person_id, side="candidate", role="candidate"),),
+    }
 
 
 def start_cleared(case: CaseFile, today: date) -> StartCleared:

@@ -8,99 +8,154 @@ A **case** is *preparing* until everything that the programme asks before a matc
 matching is told, and proposes. An agreed match makes it *matched*, the first day *started*, the last one
 *ended*. What is asked before a start is prepared beside all that; when it is done the start is cleared,
 which follow-up joins with the agreement. A match that came to nothing, or a placement that leads to
-another, begins a new round. A case can rest (*paused*) and go on where it was, and be *withdrawn* at any
-time.
+another, begins a new round. A case can rest (*paused*) and go on where it was, be *withdrawn* at any time,
+*declined* before anything is agreed, and opened again in a new round. What holds for a time only, as a
+certificate, is watched by a timer (`certifying`): when it lapses, so does the start that rests on it.
 
-A **host** or a **mentor** is registered and offers **places**; a place is offered, changed and withdrawn.
+A **person** is erased: because staff ask for it, because the time is over for which they are kept, or
+because a restored database holds them again (`erasing`, `retention`).
+
+A **colleague** is registered or signs in; a **unit** has its group, its duty and its role models, and is
+closed: then all that it has goes to another (`closing`).
+
+A **host** or a **mentor** is registered and offers **places** (`registering`).
+
+An **enquiry** at a unit's door becomes one of these once it is confirmed (`enquiring`).
 
 The tables below are all there is; what each row does stands in `referring`, `preparing`, `rounds` and
-`offering`.
+the modules named above.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from services.intake import offering, preparing, rounds
+from pydantic import BaseModel
+
+from services.intake import (
+    certifying,
+    closing,
+    enquiring,
+    interviewing,
+    preparing,
+    rounds,
+    staffing,
+    stopping,
+)
+from services.intake.casework import ComeOfAge, come_of_age
+from services.intake.certificates import LapseCertificate, RenewCertificate
+from services.intake.closing import CloseOnTheDay, LookForLeft, handed_over
+from services.intake.erasing import ErasedBefore, RetentionOver, erase, erase_again
 from services.intake.referring import take_referral
+from services.intake.registering import COUNTED_BY_UNIT, HOST, MENTOR, PARTNER, PLACE
+from services.intake.retention import keeping, retention_over
 from services.intake.sealing import Secrets, throwaway
+from services.intake.staffing import StaffSeen
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake_commands import (
     AgreeGoals,
     AssignCase,
+    ChangeWishes,
     CompletePreparation,
+    DeclineCandidate,
     OrderCertificate,
     PauseCase,
     RecordCertificateShown,
     RecordConsent,
     RecordInterview,
+    ReopenCase,
     ResumeCase,
     WithdrawCase,
 )
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
-from shared.contracts.model import Command
+from shared.contracts.people_commands import (
+    CloseUnit,
+    ErasePerson,
+    RegisterRoleModel,
+    RegisterStaff,
+    SetDuty,
+    SetGroupMembers,
+)
 from shared.contracts.referral import RegisterReferral
-from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
 from shared.transitions import Does, Lifecycle, On, Workflow
 
 GOING = "preparing ready matched started paused"
 
 
-def _prepares(command: type[Command], does: Does) -> tuple[On, ...]:
-    """What does a step: a case may become ready by it. A ready one rests if what was done holds no longer,
-    as a consent that was taken back, or a certificate that lapsed meanwhile."""
+def _settles(message: type[BaseModel], does: Does) -> tuple[On, ...]:
+    """What changes a case in any state: by it, or by the time that has passed, one may become ready. A ready
+    one rests if what was done holds no longer, and goes on once it does again."""
     return (
-        On(command, "preparing", "= ready", does),
-        On(command, "ready", "= paused", does),
-        On(command, "matched started paused", "=", does),
+        On(message, "preparing", "= ready", does),
+        On(message, "ready", "= paused", does),
+        On(message, "paused", "= ready matched preparing", does),
+        On(message, "matched started", "=", does),
     )
 
 
 CASE = Lifecycle(
     "case",
     (
-        On(AssignCase, "preparing matched started paused", "=", preparing.assign),
-        On(AssignCase, "ready", "= paused", preparing.assign),
-        On(OrderCertificate, "preparing matched started paused", "=", preparing.order_certificate),
-        On(OrderCertificate, "ready", "= paused", preparing.order_certificate),
-        *_prepares(RecordInterview, preparing.record_interview),
-        *_prepares(CompletePreparation, preparing.complete_preparation),
-        *_prepares(AgreeGoals, preparing.agree_goals),
-        *_prepares(RecordConsent, preparing.record_consent),
-        *_prepares(RecordCertificateShown, preparing.record_certificate_shown),
+        *_settles(AssignCase, preparing.assign),
+        *_settles(RecordInterview, interviewing.record_interview),
+        *_settles(ChangeWishes, interviewing.change_wishes),
+        *_settles(CompletePreparation, preparing.complete_preparation),
+        *_settles(AgreeGoals, preparing.agree_goals),
+        *_settles(RecordConsent, preparing.record_consent),
+        *_settles(OrderCertificate, certifying.order_certificate),
+        *_settles(RecordCertificateShown, certifying.record_certificate_shown),
+        On(RenewCertificate, GOING, "=", certifying.certificate_to_renew),
+        *_settles(LapseCertificate, certifying.certificate_lapsed),
+        *_settles(ComeOfAge, come_of_age),
         On(MatchProposed, "ready paused", "=", rounds.match_proposed),
         On(MatchAgreed, "ready", "matched", rounds.match_agreed),
         On(MatchAgreed, "paused started", "=", rounds.match_agreed),
         On(MatchCancelled, "matched started", "preparing ready", rounds.match_cancelled),
-        On(MatchCancelled, "paused", "=", rounds.match_cancelled),
+        On(MatchCancelled, "paused", "= preparing ready", rounds.match_cancelled),
         On(PlacementStarted, "ready matched", "started", rounds.placement_started),
         On(PlacementStarted, "paused", "=", rounds.placement_started),
         On(PlacementEnded, "ready matched started", "ended preparing ready", rounds.placement_ended),
-        On(PlacementEnded, "paused", "= ended", rounds.placement_ended),
-        On(PauseCase, "preparing ready matched started", "paused", preparing.pause),
-        On(ResumeCase, "paused", "preparing ready matched started", preparing.resume),
-        On(WithdrawCase, GOING, "withdrawn", preparing.withdraw),
+        On(PlacementEnded, "paused", "= preparing ready ended", rounds.placement_ended),
+        On(PauseCase, "preparing ready matched started", "paused", stopping.pause),
+        On(ResumeCase, "paused", "preparing ready matched started", stopping.resume),
+        On(WithdrawCase, GOING, "withdrawn", stopping.withdraw),
+        On(DeclineCandidate, "preparing ready paused", "declined", stopping.decline),
+        On(ReopenCase, "ended withdrawn declined", "preparing ready", stopping.reopen),
+        On(ErasePerson, "preparing ready paused ended withdrawn declined", "erased", erase),
     ),
-    ends=("ended", "withdrawn"),
+    ends=("erased",),
 )
 
-HOST = Lifecycle(
-    "host", (On(RegisterHost, "none available", "available", offering.register_host),), ends=("available",)
-)
-
-MENTOR = Lifecycle(
-    "mentor",
-    (On(RegisterMentor, "none available", "available", offering.register_mentor),),
-    ends=("available",),
-)
-
-PLACE = Lifecycle(
-    "place",
+PERSON = Lifecycle(
+    "person",
     (
-        On(OfferPlace, "none offered withdrawn", "offered", offering.offer_place),
-        On(WithdrawPlace, "offered", "withdrawn", offering.withdraw_place),
+        On(ErasePerson, "known", "none", erase),
+        On(RetentionOver, "known", "= none", retention_over),
+        On(ErasedBefore, "none known", "none", erase_again),
     ),
-    ends=("withdrawn",),
+)
+
+STAFF = Lifecycle(
+    "staff",
+    (
+        On(RegisterStaff, "none known", "known", staffing.register_staff),
+        On(StaffSeen, "none known", "known", staffing.staff_seen),
+    ),
+    ends=("known",),
+)
+
+UNIT = Lifecycle(
+    "unit",
+    (
+        On(SetGroupMembers, "none open", "open", staffing.set_group_members),
+        On(SetDuty, "none open", "open", staffing.set_duty),
+        On(RegisterRoleModel, "none open", "open", staffing.register_role_model),
+        On(CloseUnit, "none open", "open closed", closing.close_unit),
+        On(CloseOnTheDay, "open", "closed", closing.close_on_the_day),
+        On(LookForLeft, "closed", "=", closing.look_for_left),
+        *COUNTED_BY_UNIT,
+    ),
+    ends=("closed",),
 )
 
 
@@ -110,15 +165,25 @@ def referral(secrets: Secrets) -> Lifecycle:
         "referral",
         (
             On(RegisterReferral, "none refused", "accepted refused", take),
-            On(RegisterReferral, "accepted", "=", take),
+            On(RegisterReferral, "accepted erased", "=", take),
+            On(ErasePerson, "accepted refused", "erased", erase),
         ),
-        ends=("accepted", "refused"),
+        ends=("erased",),
     )
 
 
 def workflow(secrets: Secrets) -> Workflow:
     """The workflow, with what seals and recognises a referral."""
-    return Workflow(referral(secrets), CASE, HOST, MENTOR, PLACE)
+    enquiry = enquiring.lifecycle(secrets)
+    kept = (keeping(CASE), keeping(HOST), keeping(MENTOR), PLACE, PARTNER, STAFF, enquiry)
+    return Workflow(referral(secrets), *map(handed_over, kept), PERSON, UNIT)
+
+
+TIMERS = (
+    *(ComeOfAge, RenewCertificate, LapseCertificate, RetentionOver, ErasedBefore),
+    *closing.TIMERS,
+    *enquiring.MESSAGES,
+)
 
 
 WORKFLOW = workflow(throwaway())

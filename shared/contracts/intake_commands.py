@@ -71,6 +71,7 @@ class RecordInterview(IntakeCommand):
     options: tuple[Code, ...] = Field(default=(), max_length=8, description="A few realistic industries.")
     parallel_activities: tuple[ParallelActivity, ...] = Field(default=(), max_length=10)
     job_in_prospect: bool | None = None
+    birth_date: date | None = Field(default=None, description="Where nobody has said it yet.")
     guardian: ContactDetails | None = None
     caseworker: UUID | None = None
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from services.intake.casework import ComeOfAge
+from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.documents import State
 from services.intake.sealing import Secrets
 from services.intake.workflow import workflow
@@ -19,28 +21,30 @@ from shared.contracts.intake import Profile
 from shared.contracts.intake_commands import (
     AgreeGoals,
     AssignCase,
+    ChangeWishes,
     CompletePreparation,
-    ContactDetails,
+    DeclineCandidate,
     GoalInWords,
     OrderCertificate,
     PauseCase,
     RecordCertificateShown,
     RecordConsent,
     RecordInterview,
+    ReopenCase,
     ResumeCase,
     WithdrawCase,
 )
-from shared.contracts.model import derived_id, match_id
+from shared.contracts.model import Wish, derived_id, match_id
 from shared.contracts.referral import RegisterReferral
-from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, WithdrawPlace
-from tests.builders import PROGRAMME, STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
+from tests.builders import STAFF, TODAY, Clock, agreed, cancelled, frame, proposed
 from tests.servers.intake import referral
 from tests.unit.exploring import Sample, Samples, World, message
+from tests.unit.register_samples import GROUPS as REGISTERS
 
-NAMES = ("referral", "person_key", "person", "guardian", "case", "host", "place")
+NAMES = ("referral", "person_key", "person", "guardian", "case", "host", "place", "partner")
 IDS = {name: derived_id("sample", name) for name in NAMES}
 IDS["mentor"] = PERSON = IDS["person"]
-CASE, HOST, PLACE = IDS["case"], IDS["host"], IDS["place"]
+CASE, PLACE = IDS["case"], IDS["place"]
 NOW = Clock().now
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 
@@ -68,6 +72,8 @@ OF_THE_CASE = (
     RecordInterview(case_id=CASE, held_on=TOMORROW),
     *(CompletePreparation(case_id=CASE, step=step) for step in STEPS),
     AgreeGoals(case_id=CASE, goals=(GoalInWords(title="Møde hver dag", sub_goals=("Finde bussen",)),)),
+    ChangeWishes(case_id=CASE, wishes=(Wish(industries=("retail",)),)),
+    RecordConsent(case_id=CASE, kind="guardian_consent", given_by="candidate"),
     RecordConsent(case_id=CASE, kind="share_profile"),
     RecordConsent(case_id=CASE, kind="share_profile", given=False),
     OrderCertificate(case_id=CASE, kind="child_certificate"),
@@ -77,6 +83,14 @@ OF_THE_CASE = (
     PauseCase(case_id=CASE, reason="nonsense"),
     ResumeCase(case_id=CASE),
     WithdrawCase(case_id=CASE),
+    DeclineCandidate(case_id=CASE, reason="no_need_now", support="guidance", heard_by="phone"),
+    ReopenCase(case_id=CASE, reason="wants_again"),
+    ReopenCase(case_id=CASE, reason="nonsense"),
+    ComeOfAge(case_id=CASE),
+    *(
+        clock(of="candidate", subject_id=CASE, kind="child_certificate")
+        for clock in (RenewCertificate, LapseCertificate)
+    ),
     proposed(CASE),
     agreed(CASE),
     agreed(CASE, round_=2),
@@ -93,30 +107,8 @@ OF_THE_CASE = (
         )
     ),
 )
-BY_EMAIL = ContactDetails(name="Vera Vært", email="vera@example.org")
-OF_THE_HOST = (
-    RegisterHost(host_id=HOST, unit=UNIT, kind="association", name="Idrætsklubben", contact_person=BY_EMAIL),
-    RegisterHost(host_id=HOST, unit="nowhere", kind="association", name="Klubben", contact_person=BY_EMAIL),
-)
-OF_THE_MENTOR = (
-    RegisterMentor(mentor_id=PERSON, unit=UNIT, contact=BY_EMAIL),
-    RegisterMentor(mentor_id=PERSON, unit=UNIT, contact=BY_EMAIL, field="nonsense"),
-)
 Bodies = tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...]
-OF_A_PLACE: Bodies = (
-    (("place",), (WithdrawPlace(place_id=PLACE), WithdrawPlace(place_id=PLACE, reason="nonsense"))),
-)
 CASES: Bodies = ((("referral", "case", "person_key", "person"), REFERRALS), (("case",), OF_THE_CASE))
-HOSTS: Bodies = (
-    (("host", "person"), OF_THE_HOST),
-    (("place", "host"), (OfferPlace(place_id=PLACE, host_id=HOST, programmes=(PROGRAMME,)),)),
-    *OF_A_PLACE,
-)
-MENTORS: Bodies = (
-    (("mentor", "person"), OF_THE_MENTOR),
-    (("place", "mentor"), (OfferPlace(place_id=PLACE, mentor_id=PERSON, programmes=(PROGRAMME,)),)),
-    *OF_A_PLACE,
-)
 
 
 def samples(bodies: Bodies) -> tuple[Sample, ...]:
@@ -140,6 +132,6 @@ SERVICE = Samples(
     IDS,
     samples(CASES),
     apart=apart,
-    several={"places": "place", "cases": "case"},
-    others=(samples(HOSTS), samples(MENTORS)),
+    several={"places": "place", "cases": "case", "hosts": "host", "mentors": "mentor"},
+    others=REGISTERS,
 )

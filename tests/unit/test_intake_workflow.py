@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 from pydantic import BaseModel
 
-from services.intake.documents import CaseFile, State
-from services.intake.workflow import WORKFLOW
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import ReferralProgressed
 from shared.contracts.intake_commands import (
@@ -24,70 +20,8 @@ from shared.contracts.intake_commands import (
     WithdrawCase,
 )
 from shared.contracts.matching import MatchAgreed, MatchCancelled
-from shared.contracts.model import Event
-from shared.contracts.referral import RegisterReferral
-from shared.messages import Actor, Decision, Ignored, Message, Refused
-from shared.programmes import load
-from tests.servers.intake import referral
-
-PROGRAMMES = load()
-NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-MATCH = {"match_id": uuid4(), "proposal_id": uuid4(), "place_id": uuid4(), "starts_on": "2026-12-01"}
-
-
-def message(body: BaseModel, kind: Any = "command") -> Message:
-    actor = Actor("kirsten", "staff", units=frozenset(PROGRAMMES.units)) if kind == "command" else None
-    return Message(
-        id=uuid4(), type=type(body).__name__, body=body, time=NOW, kind=kind, source="/x", actor=actor
-    )
-
-
-class Story:
-    """A case that messages happen to; `told` are the types of all events so far."""
-
-    def __init__(self, programme: str = "foreningspraktik", unit: str = "DK-0169", **changes: Any) -> None:
-        ids = {name: uuid4() for name in ("referral", "case", "person")}
-        document = referral(programme=programme, unit=unit, candidate__target_group=None, **changes)
-        body = RegisterReferral.model_construct(referral=document, version=None)
-        self.state = State(ids=ids)
-        self.events: list[Event] = []
-        self.send(body, "event")
-        self.id: UUID = ids["case"]
-
-    def send(self, body: BaseModel, kind: Any = "command") -> Decision[Any] | Ignored:
-        answer = WORKFLOW.decide(self.state, message(body, kind), PROGRAMMES, NOW)
-        if isinstance(answer, Decision):
-            self.state = answer.state
-            self.events += answer.events
-        return answer
-
-    def hear(self, model: type[BaseModel], round_: int = 1, **more: Any) -> Decision[Any] | Ignored:
-        about = {"unit": self.case.unit, "programme": self.case.programme, "rules_version": "2020-01-01"}
-        fields = {
-            **about,
-            "case_id": self.id,
-            "round": round_,
-            **MATCH,
-            "placement_id": MATCH["match_id"],
-            **more,
-        }
-        fields |= {"hours_per_week": 5, "started_on": "2026-12-01"}
-        return self.send(model.model_validate(fields), "event")
-
-    @property
-    def case(self) -> CaseFile:
-        assert self.state.case is not None
-        return self.state.case
-
-    @property
-    def told(self) -> list[str]:
-        return [type(event).__name__ for event in self.events]
-
-    def prepare(self, *steps: str) -> Story:
-        self.send(RecordInterview(case_id=self.id))
-        for step in steps or ("expectations_aligned", "purpose_stated", "host_prepared"):
-            self.send(CompletePreparation(case_id=self.id, step=step))
-        return self
+from shared.messages import Ignored, Refused
+from tests.unit.intake_story import Story
 
 
 def test_a_case_is_ready_and_cleared_once_everything_is_done() -> None:
@@ -117,9 +51,9 @@ def test_a_changed_profile_is_told_again_and_the_same_one_is_not() -> None:
 
 
 def test_agreed_goals_clear_the_start_and_keep_their_ids() -> None:
-    story = Story("udviklingspraktik").prepare("purpose_stated", "mentor_kinds_considered")
-    for step in ("gradual_start_considered", "cv_begun"):
-        story.send(CompletePreparation(case_id=story.id, step=step))
+    story = Story("udviklingspraktik").prepare("match")
+    for step in ("gradual_start_considered", "cv_begun", "host_prepared"):
+        story.do(step)
     assert "StartCleared" not in story.told
     first = {"title": "Møde hver dag", "sub_goals": ["Finde bussen"]}
     story.send(AgreeGoals.model_validate({"case_id": story.id, "goals": [first]}))
@@ -130,7 +64,7 @@ def test_agreed_goals_clear_the_start_and_keep_their_ids() -> None:
 
 
 def test_a_consent_that_is_taken_back_pauses_the_case_until_it_is_given_again() -> None:
-    story = Story("mentorskab", "DK-0851/aalborg")
+    story = Story("mentorskab")
     story.send(RecordInterview(case_id=story.id))
     story.send(RecordConsent(case_id=story.id, kind="share_profile"))
     assert story.case.state == "ready"
@@ -139,8 +73,15 @@ def test_a_consent_that_is_taken_back_pauses_the_case_until_it_is_given_again() 
     with pytest.raises(Refused, match="steps_missing"):
         story.send(ResumeCase(case_id=story.id))
     story.send(RecordConsent(case_id=story.id, kind="share_profile"))
-    story.send(ResumeCase(case_id=story.id))
     assert (story.case.state, story.told[-2:]) == ("ready", ["CaseResumed", "CaseReady"])
+
+
+def test_a_case_that_rests_by_somebodys_wish_goes_on_by_somebodys_wish_alone() -> None:
+    story = Story("mentorskab").prepare("match")
+    story.send(PauseCase(case_id=story.id, reason="illness"))
+    for given in (False, True):
+        story.send(RecordConsent(case_id=story.id, kind="share_profile", given=given))
+    assert story.case.state == "paused"
 
 
 def test_a_paused_case_holds_its_start_and_clears_it_again() -> None:
@@ -185,7 +126,7 @@ def test_a_placement_that_ends_ends_the_case_or_begins_a_round(
 
 
 def test_a_round_is_ready_at_once_where_nothing_is_asked_anew() -> None:
-    story = Story("mentorskab", "DK-0851/aalborg")
+    story = Story("mentorskab")
     story.send(RecordInterview(case_id=story.id))
     story.send(RecordConsent(case_id=story.id, kind="share_profile"))
     story.hear(MatchAgreed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import uuid4
 
 import phonenumbers
 import pytest
@@ -16,6 +17,7 @@ from services.intake.fields import PLAIN_NUMBER, email_address, phone_number
 from services.intake.national_id import birth_date_of, is_possible
 from services.intake.referral import Judged, canonical, judge, national_key
 from services.intake.referring import in_words
+from services.intake.registers import Agreement, Partner
 from shared.programmes import load
 from tests.servers.intake import EXAMPLE, referral
 
@@ -25,6 +27,9 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 def codes(document: dict[str, Any], **more: Any) -> list[tuple[str, str]]:
     return [(one.code, one.field) for one in judge(document, PROGRAMMES, NOW, **more).faults]
+
+
+UNNUMBERED: dict[str, Any] = {"candidate__national_id": None, "candidate__national_id_type": None}
 
 
 def mentoring(**changes: Any) -> dict[str, Any]:
@@ -89,8 +94,21 @@ CASES = [
     ("unknown_code", "needs.1", referral(needs=["motivation", "nonsense"])),
     ("referred_in_future", "referred_on", referral(referred_on="2026-11-24")),
     ("school_precondition_missing", "school", referral(channel="counsellor")),
-    ("age_outside_programme", "candidate.birth_date", mentoring(candidate__birth_date="2012-01-01")),
-    ("age_outside_programme", "candidate.birth_date", mentoring(candidate__birth_date="1950-01-01")),
+    (
+        "age_outside_programme",
+        "candidate.birth_date",
+        mentoring(**UNNUMBERED, candidate__birth_date="2012-01-01"),
+    ),
+    (
+        "age_outside_programme",
+        "candidate.birth_date",
+        mentoring(**UNNUMBERED, candidate__birth_date="1950-01-01"),
+    ),
+    ("bad_birth_date", "candidate.birth_date", referral(candidate__birth_date="1961-07-08")),
+    ("bad_birth_date", "candidate.birth_date", referral(**UNNUMBERED, candidate__birth_date="2999-01-01")),
+    ("referred_too_early", "referred_on", referral(referred_on="2019-12-31")),
+    ("malformed", "partner_id", referral(partner_id="no id")),
+    ("unknown_partner", "partner_id", referral(partner_id=str(uuid4()))),
     (
         "age_outside_programme",
         "candidate.birth_date",
@@ -135,6 +153,64 @@ def test_a_schools_preconditions_are_each_named() -> None:
         )
         == []
     )
+
+
+SAID = ("management_backs", "staff_back", "union_backs", "adds_to_professionals")
+
+
+def agreed(**changes: Any) -> Partner:
+    agreement = Agreement.model_validate(
+        {
+            "signed_on": date(2026, 1, 1),
+            "valid_until": date(2026, 12, 31),
+            "partner_roles": "Skolen finder elever.",
+            "interfaces": "Vejlederen.",
+            "dispute_steps": "Lederne taler sammen.",
+            **dict.fromkeys(SAID, True),
+            **changes,
+        }
+    )
+    return Partner(id=uuid4(), unit="DK-0169", kind="school", name="Skolen", agreement=agreement)
+
+
+@pytest.mark.parametrize(
+    ("partner", "school", "missing"),
+    [
+        (agreed(), {"pupil_able": True}, []),
+        (agreed(), {"pupil_able": False}, ["school.pupil_able"]),
+        (agreed(), None, ["school.pupil_able"]),
+        (agreed(union_backs=False), {"pupil_able": True}, ["school.union_backs"]),
+        (agreed(valid_until=date(2026, 3, 1)), None, ["school"]),
+        (agreed(signed_on=date(2026, 3, 3)), None, ["school"]),
+        (agreed().model_copy(update={"agreement": None}), None, ["school"]),
+    ],
+)
+def test_what_a_partners_agreement_says_on_the_day_need_not_be_said_again(
+    partner: Partner, school: dict[str, bool] | None, missing: list[str]
+) -> None:
+    document = referral(channel="counsellor", partner_id=str(partner.id), school=school)
+    found = codes(document, partner=partner)
+    assert found == [("school_precondition_missing", field) for field in missing]
+
+
+def test_a_partner_of_another_unit_is_unknown_here() -> None:
+    partner = agreed().model_copy(update={"unit": "NO-3222"})
+    assert codes(referral(partner_id=str(partner.id)), partner=partner) == [("unknown_partner", "partner_id")]
+
+
+def test_a_closed_unit_takes_no_more_and_says_all_else_too() -> None:
+    document = referral(channel="pigeon")
+    assert codes(document, unit_closed=True) == [("unit_closed", "unit"), ("unknown_channel", "channel")]
+
+
+def test_a_referral_is_judged_by_the_day_on_which_it_was_made() -> None:
+    born = {"candidate__birth_date": "1961-11-24", **UNNUMBERED}
+    assert codes(mentoring(**born, referred_on="2026-11-23")) == []
+    nearly = mentoring(**{**born, "candidate__birth_date": "1961-11-23"}, referred_on="2026-11-22")
+    assert codes(nearly) == []
+    assert codes({**nearly, "referred_on": "2026-11-23"}) == [
+        ("age_outside_programme", "candidate.birth_date")
+    ]
 
 
 def test_the_envelope_and_the_senders_units_are_judged_too() -> None:

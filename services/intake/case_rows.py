@@ -1,0 +1,85 @@
+"""Which rows a message about a case concerns, where it is more than the case.
+
+Guarantee: looked up for a whole batch in one statement each, without locks; the workflow compares what may
+have changed since and raises `Stale`. A closed unit is among the rows of a referral, an open one is not: so
+many referrals a minute do not queue for one row. One that was under way when its unit closed opens its case
+there, and the look that follows each closing hands it over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from services.intake.certificates import LapseCertificate, RenewCertificate
+from services.intake.referral import partner_of
+from shared.contracts.intake_commands import RecordInterview
+from shared.contracts.model import derived_id
+from shared.contracts.referral import RegisterReferral
+from shared.messages import Message
+from shared.postgres import Connection
+
+Rows = dict[str, UUID]
+
+
+async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Rows]:
+    """The rows of interviews that tell of people, and of certificates' clocks, by message."""
+    asking = [m.body.case_id for m in messages if isinstance(m.body, RecordInterview) and _of_people(m.body)]
+    people = await _people(connection, asking) if asking else {}
+    found: dict[UUID, Rows] = {}
+    for message in messages:
+        match message.body:
+            case RecordInterview() as said if _of_people(said):
+                found[message.id] = _interview(message, said, people.get(said.case_id, {}))
+            case RenewCertificate(of="candidate") | LapseCertificate(of="candidate") as clock:
+                found[message.id] = {"case": clock.subject_id}
+    return found
+
+
+def _of_people(said: RecordInterview) -> bool:
+    return said.guardian is not None or said.birth_date is not None
+
+
+def _interview(message: Message, said: RecordInterview, people: Mapping[str, UUID]) -> Rows:
+    rows = {"case": said.case_id}
+    if said.birth_date is not None and "person" in people:
+        rows["person"] = people["person"]
+    if said.guardian is not None:
+        rows["guardian"] = people.get("guardian") or derived_id("guardian", message.id)
+    return rows
+
+
+async def _people(connection: Connection, cases: Sequence[UUID]) -> dict[UUID, dict[str, UUID]]:
+    """The candidate and the guardian of each case."""
+    rows = await connection.fetch(
+        "SELECT id, person_id AS person, guardian_id AS guardian FROM case_file "
+        "WHERE id = ANY($1::uuid[]) AND doc IS NOT NULL",
+        sorted(set(cases)),
+    )
+    return {
+        row["id"]: {name: row[name] for name in ("person", "guardian") if row[name] is not None}
+        for row in rows
+    }
+
+
+async def of_referrals(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Rows]:
+    """The partner that a referral names, and its unit where that is closed, by message."""
+    documents = {m.id: m.body.referral for m in messages if isinstance(m.body, RegisterReferral)}
+    units = {unit for one in documents.values() if isinstance(unit := one.get("unit"), str)}
+    closed = await _closed(connection, units) if units else {}
+    return {id_: _beside(document, closed) for id_, document in documents.items()}
+
+
+def _beside(document: Mapping[str, Any], closed: Mapping[str, UUID]) -> Rows:
+    partner, unit = partner_of(document), closed.get(str(document.get("unit")))
+    return {name: id_ for name, id_ in (("partner", partner), ("unit", unit)) if id_ is not None}
+
+
+async def _closed(connection: Connection, units: set[str]) -> dict[str, UUID]:
+    # A text that PostgreSQL cannot hold is no unit either.
+    names = sorted(unit for unit in units if "\x00" not in unit and unit.isprintable())
+    rows = await connection.fetch(
+        "SELECT unit, id FROM unit_file WHERE unit = ANY($1::text[]) AND state = 'closed'", names
+    )
+    return {row["unit"]: row["id"] for row in rows}

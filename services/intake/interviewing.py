@@ -1,0 +1,151 @@
+"""The interview: what matching needs to know of a candidate, and what is asked for that no referral said.
+
+Pure. What was said replaces what was known; what was not said stays. Certificates are not talked about here:
+they are shown. Parallel activities take their times and hours out of what matching is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.intake import desk, telling
+from services.intake.casework import Casework, Timers, age_known
+from services.intake.documents import CaseFile, Person, State
+from services.intake.preparing import assigned
+from shared.contracts.intake import Contact, Profile
+from shared.contracts.intake_commands import ChangeWishes, RecordInterview
+from shared.contracts.model import Wish
+from shared.messages import Decision, Message, Refused, Stale
+from shared.programmes import Programmes
+
+KEPT = (
+    *("presentation", "foreign_qualification", "foreign_recognition", "experience", "education"),
+    *("education_level", "interests", "groups", "options"),
+)
+"""What replaces what was known if something was said; a form's empty field says nothing."""
+NOT_SAID = frozenset({"location", "certificates"})
+"""Fields of the profile that are known otherwise: from the postcode, and from what was shown."""
+Codes = dict[str, tuple[str, Iterable[str | None]]]
+
+
+def record_interview(
+    state: State, message: Message, programmes: Programmes, now: datetime
+) -> Decision[State]:
+    said = message.body
+    assert isinstance(said, RecordInterview)
+    work = Casework(state, programmes, now)
+    work.check_codes(_codes(said))
+    profile = _profile(work.case, said)
+    known = {name: getattr(said, name) for name in KEPT if getattr(said, name)}
+    if "parallel_activities" in said.model_fields_set:
+        known["parallel_activities"] = said.parallel_activities
+    if said.job_in_prospect is not None:
+        known["job_in_prospect"] = said.job_in_prospect
+    activities = known.get("parallel_activities", work.case.parallel_activities)
+    if activities and not telling.free_times(profile.times, activities):
+        # To matching, no times would be all of them.
+        raise Refused("no_time_left", field="parallel_activities", status=422)
+    learned = _born(work, said) | _guarded(work, said)
+    caseworker, told = assigned(work, said.caseworker)
+    changes = {
+        **known,
+        **learned.case,
+        **caseworker,
+        "profile": profile,
+        "done": work.with_kind_done("interview", work.day(said.held_on, "held_on")),
+    }
+    return work.decision(changes, *learned.told, *told, others=learned.rows, timers=learned.timers)
+
+
+def _profile(case: CaseFile, said: RecordInterview) -> Profile:
+    hours = said.profile.hours_per_week
+    if hours is not None and hours.min > hours.max:
+        raise Refused("min_above_max", field="profile.hours_per_week", status=422)
+    new = {name: getattr(said.profile, name) for name in said.profile.model_fields_set - NOT_SAID}
+    if "wishes" in new:
+        # A form sends a plan that nothing was chosen for.
+        new["wishes"] = _that_say_something(said.profile.wishes)
+    return case.profile.model_copy(update=new)
+
+
+def _that_say_something(wishes: Iterable[Wish]) -> tuple[Wish, ...]:
+    return tuple(wish for wish in wishes if wish.industries or wish.profession or wish.education)
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What was learned of the people of a case: changes of it, other rows, and what follows."""
+
+    case: dict[str, Any]
+    rows: dict[str, Person]
+    told: tuple[Contact, ...] = ()
+    timers: Timers = ()
+
+    def __or__(self, other: _Learned) -> _Learned:
+        rows, told = {**self.rows, **other.rows}, (*self.told, *other.told)
+        return _Learned({**self.case, **other.case}, rows, told, (*self.timers, *other.timers))
+
+
+def _born(work: Casework, said: RecordInterview) -> _Learned:
+    """A birth date that nobody had said; a wrong one is corrected with the person."""
+    person = work.state.person
+    if said.birth_date is None:
+        return _Learned({}, {})
+    if person is None or person.id != work.case.person_id:
+        raise Stale("whose case it is")
+    if person.birth_date is not None and person.birth_date != said.birth_date:
+        raise Refused("birth_date_known", field="birth_date", status=422)
+    case, timers = age_known(work.case, work.day(said.birth_date, "birth_date"), work.programmes)
+    born = person.model_copy(update={"birth_date": said.birth_date})
+    return _Learned({"of_age_on": case.of_age_on}, {"person": born}, timers=timers)
+
+
+def _guarded(work: Casework, said: RecordInterview) -> _Learned:
+    """Who answers for the candidate: somebody new, or the guardian that is known, reached otherwise."""
+    if said.guardian is None:
+        return _Learned({}, {})
+    id_ = work.state.ids["guardian"]
+    if work.case.guardian_id not in (None, id_):
+        raise Stale("who the guardian is")
+    guardian, errors = desk.person(work.state.guardian, id_, said.guardian, work.unit, "guardian")
+    desk.refuse(errors)
+    return _Learned(
+        {"guardian_id": guardian.id}, {"guardian": guardian}, desk.told(work.state.guardian, guardian)
+    )
+
+
+def change_wishes(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
+    said = message.body
+    assert isinstance(said, ChangeWishes)
+    work = Casework(state, programmes, now)
+    work.check_codes(_wish_codes(said.wishes, "wishes"))
+    wishes = _that_say_something(said.wishes)
+    return work.decision({"profile": work.case.profile.model_copy(update={"wishes": wishes})})
+
+
+def _wish_codes(wishes: tuple[Wish, ...], path: str) -> Codes:
+    return {
+        f"{path}.industries": ("industries", [code for wish in wishes for code in wish.industries]),
+        f"{path}.profession": ("professions", [wish.profession for wish in wishes]),
+        f"{path}.education": ("education_levels", [wish.education for wish in wishes]),
+    }
+
+
+def _codes(said: RecordInterview) -> Codes:
+    profile, activities = said.profile, said.parallel_activities
+    return _wish_codes(profile.wishes, "profile.wishes") | {
+        "profile.languages": ("languages", profile.languages),
+        "profile.times": ("times", profile.times),
+        "profile.needs": ("needs", profile.needs),
+        "profile.field": ("fields", [profile.field]),
+        "profile.stage": ("stages", [profile.stage]),
+        "groups": ("groups", said.groups),
+        "options": ("industries", said.options),
+        "education_level": ("education_levels", [said.education_level]),
+        "foreign_recognition": ("foreign_qualifications", [said.foreign_recognition]),
+        "parallel_activities.kind": ("parallel_activities", [one.kind for one in activities]),
+        "parallel_activities.times": ("times", [code for one in activities for code in one.times]),
+    }
