@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from cli import erased
 from cli.keys import fresh_keys
 from cli.topics import Finding, ensure
 from shared.programmes import DefinitionError, load
@@ -29,6 +30,7 @@ from shared.settings import Settings
 SERVICES = ("intake", "matching", "followup", "notifications")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(erased.app, name="erased")
 
 
 def stop(*lines: str, code: int = 1) -> NoReturn:

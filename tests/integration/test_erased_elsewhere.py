@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from cli.erased import applied, listed
 from demo.settings import Keys
 from services.notifications.app import create
 from shared.contracts.followup import EndPlacement, RecordCheckIn
@@ -237,3 +238,16 @@ async def test_nobody_writes_to_the_erased_and_no_contact_brings_them_back(
     message = Message(uuid4(), "Tombstone", gone, clock.now, inbox=False)
     assert (await handle(notifications.service, [message]))[0].kind in ("done", "ignored")
     assert "Kanariefugl" not in await everything(notifications.pool)
+
+
+async def test_a_restored_followup_is_told_again_from_its_list(
+    followup: Host, clock: Clock, database: Databases, keys: Keys
+) -> None:
+    case = uuid4()
+    person = party(case, "candidate").person_id
+    await took(followup, clock, of_case(case, person), of_person(person))
+    kept = [SubjectErased.model_validate_json(body) for body in await listed(followup.settings.database_url)]
+    settings = keys.settings(await database("restored"))
+    assert await applied("followup", kept, settings) == {"done": 2}
+    assert await applied("followup", kept, settings) == {"ignored": 2}
+    assert await listed(settings.database_url) == await listed(followup.settings.database_url)

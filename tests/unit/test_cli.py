@@ -146,3 +146,12 @@ def test_a_topic_that_should_be_compacted_and_is_not_differs() -> None:
     topic = next(topic for topic in TOPICS.values() if topic.compacted)
     deleting = Stored(topic.partitions, settings_of(replace(topic, retention_days=7)))
     assert "cleanup.policy=delete instead of compact" in list(differences(topic, deleting))
+
+
+def test_a_file_that_is_no_list_of_the_erased_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "erased.jsonl"
+    file.write_text('{"subject_id": "x"}\n')
+    answer = makker("erased", "apply", "followup", str(file), DATABASE_URL="x", SEAL_KEYS="x")
+    assert answer.exit_code == 1
+    assert "line 1: is no erasure of followup" in answer.stderr
+    assert makker("erased", "apply", "billing", str(file)).exit_code == 2
