@@ -29,6 +29,7 @@ class CaseTrack(Document):
     state: Literal["known"] = "known"
     unit: str | None = None
     programme: str | None = None
+    moved_to: str | None = None
     parties: tuple[Party, ...] = ()
     started: int = 0
     texts_version: int = 0

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.followup.documents import CaseTrack, Placement
 from services.followup.store import cases_of, placements_of
 from services.followup.workflow import WORKFLOW
-from shared.contracts.intake import SubjectErased
+from shared.contracts.intake import CaseAssigned, SubjectErased
 from shared.contracts.model import match_id
 from shared.corridor import Refs, Table
 from shared.messages import Message, Tombstone
@@ -29,7 +29,8 @@ async def concerns(connection: Connection, messages: Sequence[Message]) -> list[
     asked = [body.placement_id for body in bodies]
     cases = await cases_of(connection, asked)
     erased = [message.body.subject_id for message in messages if isinstance(message.body, SubjectErased)]
-    placements = await placements_of(connection, erased)
+    given = [message.body.case_id for message in messages if isinstance(message.body, CaseAssigned)]
+    placements = await placements_of(connection, [*erased, *given])
     return [_concerned(message, cases, placements) for message in messages]
 
 
@@ -37,6 +38,8 @@ def _concerned(message: Message, cases: dict[UUID, UUID], placements: dict[UUID,
     body: Any = message.body
     if isinstance(body, SubjectErased):
         return {"case": body.subject_id, "placements": placements.get(body.subject_id, ())}
+    if isinstance(body, CaseAssigned):
+        return {"case": body.case_id, "placements": placements.get(body.case_id, ())}
     if isinstance(body, Tombstone):
         return {"case": UUID(body.key)}
     if WORKFLOW.of[type(body)][0].aggregate == "case":

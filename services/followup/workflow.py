@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from services.followup import handing_over
 from services.followup.check_ins import book, book_next, nothing_to_come, record, remind
 from services.followup.documents import (
     Agreed,
@@ -32,7 +33,14 @@ from services.followup.erasing import erase_case
 from services.followup.rules import local_day, local_moment, own_rules, zone
 from services.followup.telling import about, ended_event
 from shared.contracts.followup import BookCheckIn, EndPlacement, PlacementStarted, RecordCheckIn
-from shared.contracts.intake import CaseTexts, CaseWithdrawn, StartCleared, StartHeld, SubjectErased
+from shared.contracts.intake import (
+    CaseAssigned,
+    CaseTexts,
+    CaseWithdrawn,
+    StartCleared,
+    StartHeld,
+    SubjectErased,
+)
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
 from shared.contracts.model import Party
 from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule, Tombstone
@@ -60,7 +68,7 @@ def awaited(state: State, message: Message) -> Placement:
     return state.placement or Placement(
         id=state.ids["placement"],
         case_id=body.case_id,
-        unit=body.unit,
+        unit=(state.case.moved_to if state.case is not None else None) or body.unit,
         programme=body.programme,
         round=body.round,
         rules_version=body.rules_version,
@@ -283,6 +291,7 @@ CASE = Lifecycle(
         On(CaseTexts, "none known", "known", keep_texts),
         On(Tombstone, "none known", "known", forget_texts),
         On(SubjectErased, "none known", "=", erase_case),
+        On(CaseAssigned, "none known", "known", handing_over.assigned),
     ),
     ends=("known",),
 )

@@ -8,7 +8,7 @@ from uuid import uuid4
 from services.followup.documents import NeverStarted, RemindCheckIn, StartPlacement, State
 from services.followup.workflow import WORKFLOW
 from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn
-from shared.contracts.intake import SubjectErased
+from shared.contracts.intake import CaseAssigned, SubjectErased
 from shared.contracts.model import derived_id, match_id
 from shared.messages import Tombstone
 from tests.builders import (
@@ -18,6 +18,7 @@ from tests.builders import (
     agreed,
     cancelled,
     cleared,
+    frame,
     held,
     party,
     proposed,
@@ -37,6 +38,10 @@ ABOUT_THE_CASE = (
     texts(CASE, 1),
     texts(CASE, 2),
     Tombstone(topic="case-texts-v1", key=str(CASE)),
+)
+ASSIGNED = (
+    CaseAssigned(**frame(CASE), caseworker=derived_id("sample", "caseworker")),
+    CaseAssigned(**frame(CASE), caseworker=derived_id("sample", "other"), handed_over_from="DK-0851/aalborg"),
 )
 ERASED = (
     SubjectErased(subject_id=CASE, kind="case", person_id=party(CASE, "host").person_id),
@@ -77,6 +82,7 @@ SERVICE = Samples(
         for concerns, bodies in (
             (("case",), ABOUT_THE_CASE),
             (("case", "placements"), ERASED),
+            (("case", "placements"), ASSIGNED),
             (("placement", "case"), ABOUT_THE_PLACEMENT),
         )
         for body in bodies

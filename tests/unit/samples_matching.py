@@ -22,10 +22,12 @@ from services.matching.documents import (
 from services.matching.workflow import WORKFLOW
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import (
+    CaseAssigned,
     CaseClosed,
     CasePaused,
     CaseReady,
     CaseResumed,
+    CaseTexts,
     CaseWithdrawn,
     EnquiryMade,
     PlaceOffered,
@@ -46,7 +48,7 @@ from shared.contracts.matching import (
     WithdrawProposal,
 )
 from shared.contracts.model import derived_id, match_id
-from shared.messages import Actor
+from shared.messages import Actor, Tombstone
 from tests.builders import PROGRAMME, STAFF, TODAY, UNIT, Clock, frame, party
 from tests.unit.exploring import Sample, Samples, World, message
 
@@ -96,6 +98,7 @@ OF_THE_CASE = (
     ready(1),
     ready(1, excluded_hosts=[PLACE]),
     ready(2),
+    CaseAssigned(**FIRST, caseworker=derived_id("sample", "caseworker")),
     CasePaused(**FIRST, reason="illness"),
     CaseResumed(**FIRST),
     CaseWithdrawn(**FIRST, reason="own_wish"),
@@ -159,6 +162,10 @@ REPLIES = tuple(
     )
     for stage in ("asked", "confirmed")
 )
+OF_THE_TEXTS = (
+    *(CaseTexts(case_id=CASE, version=version, presentation="Glad for heste") for version in (1, 2)),
+    Tombstone(topic="case-texts-v1", key=str(CASE)),
+)
 OF_THE_POOL = (
     ProposePairs(programme=PROGRAMME, unit=UNIT),
     ProposePairs(programme="nonsense", unit=UNIT),
@@ -166,16 +173,21 @@ OF_THE_POOL = (
 
 BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
     (("case", "proposal", "place"), OF_THE_CASE),
-    (("case", "notice", "proposals", "proposal", "place"), ERASED_CASES),
+    (("case", "proposals", "proposal", "place"), ERASED_CASES),
     (("place",), ERASED_PLACE),
     (("place",), OF_THE_PLACE),
     (("proposal", "case", "place"), OF_THE_PROPOSAL),
     (("case",), OF_THE_SOLVED_POOL),
     (("case", "place", "proposal"), OVERRIDDEN),
+)
+BESIDE: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
+    (("case",), OF_THE_CASE[:1]),
     (("notice", "case"), OF_THE_NOTICE),
     (("notice",), REPLIES),
-    (("pool",), OF_THE_POOL),
+    (("case", "notice", "texts"), ERASED_CASES),
+    (("texts",), OF_THE_TEXTS),
 )
+"""A notice and a text stand beside a case, whatever becomes of its proposal."""
 ANSWER_BY_LINK = AnswerProposal(proposal_id=PROPOSAL, by=CANDIDATE.person_id, answer="yes")
 
 
@@ -195,6 +207,7 @@ SERVICE = Samples(
         "proposal": PROPOSAL,
         "pool": derived_id("pool", UNIT, PROGRAMME),
         "notice": NOTICE,
+        "texts": CASE,
     },
     (
         *(Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, bodies in BODIES for body in bodies),
@@ -202,4 +215,8 @@ SERVICE = Samples(
     ),
     apart=answers,
     several={"proposals": "proposal"},
+    others=(
+        tuple(Sample(message(body, NOW, STAFF), NOW, names) for names, bodies in BESIDE for body in bodies),
+        tuple(Sample(message(body, NOW, STAFF), NOW, ("pool",)) for body in OF_THE_POOL),
+    ),
 )
