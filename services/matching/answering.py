@@ -1,8 +1,8 @@
 """The page of a party without sign-in: one question, by a signed link. GET only shows; a form answers.
 
-Guarantee: no identity of anybody, no name and no address; what the other side is like is told in the
-words of codes. A link that is used, late, or none of ours gets a kind page that says what happens next.
-Whether the question is still open is the proposal's own state.
+Guarantee: no identity of anybody, no name and no address; what the other side is like is told in the words
+of codes, and in what staff wrote to be read here. A link that is used, late, or none of ours gets a kind
+page that says what happens next. Whether the question is still open is the proposal's own state.
 """
 
 from __future__ import annotations
@@ -109,5 +109,6 @@ def mount(host: Host) -> None:
             one=one,
             candidate=about_candidate(case, proposal),
             place=about_place(place, case),
+            presentation=await queries.presentation(host.pool, case.id) if one.side != "candidate" else None,
             **shared,
         )

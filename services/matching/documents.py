@@ -184,6 +184,15 @@ class Notice(Document):
     reason: Code | None = None
 
 
+class CaseText(Document):
+    """How a candidate is presented in words, without a name; `case-texts-v1` has versions of its own."""
+
+    id: UUID
+    state: Literal["known"] = "known"
+    text_version: int
+    presentation: FreeText | None = None
+
+
 class PoolFile(Document):
     """A pool: one programme in one unit. The row is what ProposePairs is about; the pool itself is read."""
 
@@ -208,6 +217,7 @@ class State:
     place: Place | None = None
     pool: PoolFile | None = None
     notice: Notice | None = None
+    texts: CaseText | None = None
     earlier: Proposal | None = None
     earlier_place: Place | None = None
     proposals: tuple[Proposal | None, ...] = ()

@@ -56,7 +56,8 @@ def erase_case(state: State, message: Message, rules: Programmes, now: datetime)
     )
     proposal = blanked(after.proposal) if after.proposal is not None else None
     proposals = tuple(one and blanked(one) for one in after.proposals)
-    after = replace(after, case=left, proposal=proposal, proposals=proposals)
+    texts = blanked(after.texts) if after.texts is not None else None
+    after = replace(after, case=left, proposal=proposal, proposals=proposals, texts=texts)
     return replace(over, state=after, erased=erased)
 
 

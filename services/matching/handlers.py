@@ -14,6 +14,7 @@ from uuid import UUID
 from services.matching import store
 from services.matching.documents import (
     CaseFile,
+    CaseText,
     LapseAgreement,
     LapseProposal,
     LookAgain,
@@ -27,7 +28,14 @@ from services.matching.documents import (
     TakeDownNotice,
 )
 from shared.contracts.followup import PlacementEnded, PlacementStarted
-from shared.contracts.intake import EnquiryMade, PlaceOffered, PlaceWithdrawn, SubjectErased
+from shared.contracts.intake import (
+    CaseAssigned,
+    CaseTexts,
+    EnquiryMade,
+    PlaceOffered,
+    PlaceWithdrawn,
+    SubjectErased,
+)
 from shared.contracts.matching import (
     AgreeMatch,
     AnswerProposal,
@@ -41,7 +49,7 @@ from shared.contracts.matching import (
 )
 from shared.contracts.model import CaseFields, derived_id
 from shared.corridor import Refs, Table
-from shared.messages import Message
+from shared.messages import Message, Tombstone
 from shared.postgres import Connection
 
 TABLES = {
@@ -50,6 +58,7 @@ TABLES = {
     "place": Table("place", Place),
     "pool": Table("pool", PoolFile),
     "notice": Table("notice", Notice),
+    "texts": Table("case_text", CaseText),
     "earlier": Table("proposal", Proposal),
     "earlier_place": Table("place", Place),
     "proposals": Table("proposal", Proposal),
@@ -90,7 +99,8 @@ def _erased(body: SubjectErased, now: dict[str, UUID], all_of_it: tuple[UUID, ..
         return {"case": body.subject_id}
     over = tuple(one for one in all_of_it if one != now.get("proposal"))
     notice = derived_id("notice", body.subject_id)
-    return {"case": body.subject_id, **now, "notice": notice, "proposals": over}
+    rows = {"case": body.subject_id, **now, "notice": notice, "texts": body.subject_id}
+    return {**rows, "proposals": over}
 
 
 async def concerns(connection: Connection, messages: Sequence[Message]) -> list[Refs]:
@@ -129,6 +139,10 @@ async def concerns(connection: Connection, messages: Sequence[Message]) -> list[
         elif isinstance(body, SubjectErased):
             id_ = body.subject_id
             found.append(_erased(body, cases.get(id_, {}), proposed.get(id_, ())))
+        elif isinstance(body, CaseTexts):
+            found.append({"texts": body.case_id})
+        elif isinstance(body, Tombstone):
+            found.append({"texts": UUID(body.key)})
         elif isinstance(body, ProposePairs):
             found.append({"pool": derived_id("pool", body.unit, body.programme)})
         elif isinstance(body, OverrideProposal):
@@ -144,6 +158,9 @@ async def concerns(connection: Connection, messages: Sequence[Message]) -> list[
         elif match is not None:
             # A match that is not known here is a row that is not there: refused, or ignored.
             found.append(matches.get(match, {"proposal": match}))
+        elif isinstance(body, CaseAssigned) and body.handed_over_from is not None:
+            rows = cases.get(body.case_id, {"case": body.case_id})
+            found.append({**rows, "notice": derived_id("notice", body.case_id)})
         elif isinstance(body, CaseFields):
             found.append(cases.get(body.case_id, {"case": body.case_id}))
         else:

@@ -166,6 +166,14 @@ async def ever(connection: Connection, unit: str, programme: str) -> tuple[int, 
     return (row["ready"], row["matched"]) if row is not None else (0, 0)
 
 
+async def presentation(pool: asyncpg.Pool, case_id: UUID) -> str | None:
+    """How the candidate of a case is presented in words."""
+    found: str | None = await pool.fetchval(
+        "SELECT doc->>'presentation' FROM case_text WHERE id = $1", case_id
+    )
+    return found
+
+
 async def notices(pool: asyncpg.Pool, case_id: UUID) -> list[tuple[Notice, int]]:
     """The notices of a case, with their versions."""
     rows = await pool.fetch(

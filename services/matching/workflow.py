@@ -26,7 +26,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.matching import erasing, matches, overriding, proposals, wanted
+from services.matching import erasing, handing_over, matches, overriding, proposals, texts, wanted
 from services.matching.documents import (
     CaseFile,
     LapseAgreement,
@@ -53,10 +53,12 @@ from services.matching.effects import (
 from services.matching.solver.edges import broken
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import (
+    CaseAssigned,
     CaseClosed,
     CasePaused,
     CaseReady,
     CaseResumed,
+    CaseTexts,
     CaseWithdrawn,
     EnquiryMade,
     PlaceOffered,
@@ -75,7 +77,7 @@ from shared.contracts.matching import (
     WithdrawMentorWanted,
     WithdrawProposal,
 )
-from shared.messages import Decision, Ignored, Message, NotYet, Stale
+from shared.messages import Decision, Ignored, Message, NotYet, Stale, Tombstone
 from shared.programmes import Programmes
 from shared.transitions import Lifecycle, On, Workflow
 
@@ -232,6 +234,7 @@ CASE = Lifecycle(
         On(CaseReady, "agreed resting", "= waiting paused", ready),
         On(CaseReady, "paused", "=", ready),
         On(CaseReady, "gone", "waiting", ready),
+        On(CaseAssigned, "waiting proposed agreed resting paused gone", "=", handing_over.assigned),
         On(NoPairFound, "waiting", "=", unmatched),
         On(CasePaused, "waiting proposed", "paused", pause),
         On(CasePaused, "agreed resting", "=", pause),
@@ -295,4 +298,10 @@ NOTICE = Lifecycle(
     ends=("withdrawn",),
 )
 
-WORKFLOW = Workflow(CASE, PLACE, PROPOSAL, POOL, NOTICE)
+TEXTS = Lifecycle(
+    "texts",
+    (On(CaseTexts, "none known", "known", texts.keep), On(Tombstone, "none known", "known", texts.forget)),
+    ends=("known",),
+)
+
+WORKFLOW = Workflow(CASE, PLACE, PROPOSAL, POOL, NOTICE, TEXTS)

@@ -14,7 +14,9 @@ from prometheus_client import generate_latest
 
 import services.matching
 from services.matching.documents import Proposal
+from shared.contracts.intake import CaseTexts
 from shared.language import LANGUAGES, faults_in_words
+from shared.messages import Tombstone
 from tests.integration.matching_service import PROGRAMME, UNIT, Matching, agreement, matching_service
 from tests.servers.postgres import Databases
 
@@ -337,3 +339,22 @@ async def test_a_request_that_fits_no_route_is_a_problem_that_repeats_nothing(
     assert (body["code"], body["errors"][0]["field"]) == (code, field)
     assert "Hemmelig" not in answer.text
     assert ("allow" in answer.headers) == (status == 405)
+
+
+async def test_a_host_reads_how_the_candidate_is_presented_until_it_is_erased(matching: Matching) -> None:
+    case = await matching.case()
+    await matching.place()
+    await matching.settle()
+    text = CaseTexts(case_id=case.case_id, version=1, presentation="Glad for at stå tidligt op")
+    await matching.take(text)
+    proposal = await matching.out()
+    host = next(one for one in proposal.asked if one.side == "host")
+    candidate = next(one for one in proposal.asked if one.side == "candidate")
+    async with matching.client() as client:
+        shown = await client.get(f"/matching/answer/{matching.link(proposal, host.person_id)}")
+        own = await client.get(f"/matching/answer/{matching.link(proposal, candidate.person_id)}")
+        assert "tidligt op" in shown.text and "tidligt op" not in own.text
+        await matching.take(Tombstone(topic="case-texts-v1", key=str(case.case_id)))
+        await matching.take(text.model_copy(update={"version": 2}))
+        again = await client.get(f"/matching/answer/{matching.link(proposal, host.person_id)}")
+    assert again.status_code == 200 and "tidligt op" not in again.text
