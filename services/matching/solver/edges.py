@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import asin, cos, radians, sin, sqrt
 from typing import Literal
 from uuid import UUID
 
+from services.matching.solver.distance import on_sphere, way_km
 from services.matching.solver.pool import Edge, Opening, Pool, Seeker
 from shared.contracts.intake import PlaceOffered, Profile
 from shared.contracts.matching import WhyNot
@@ -26,7 +26,6 @@ from shared.contracts.model import Location, Points, Wish
 from shared.programmes import Rules
 
 LEVELS = ("A0", "A1", "A2", "B1", "B2", "C1", "C2", "native")
-EARTH_RADIUS_KM = 6371.0
 TRAVEL_KM = 30.0
 """How far counts as a long way where a candidate has not said it."""
 
@@ -64,9 +63,7 @@ Speaks = Callable[[Candidate, Offered, Asking], float]
 
 def distance_km(one: Location, other: Location) -> float:
     """As the crow flies, between the middles of two postcodes."""
-    lat1, lat2 = radians(one.lat), radians(other.lat)
-    half = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin(radians(other.lon - one.lon) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * asin(sqrt(half))
+    return way_km(*on_sphere(one.lat, one.lon), *on_sphere(other.lat, other.lon))
 
 
 def _distance(candidate: Candidate, place: Offered) -> float | None:

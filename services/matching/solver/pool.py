@@ -1,8 +1,8 @@
 """A pool and its solution, as the solver sees them: candidates, places with openings, weighted edges.
 
-Job: the types between `edges.py`, which builds a pool, and `optimum.py`, which solves it. Guarantee: a
-pool is in one order whatever order it came in, so that the same input has the same answer. Nothing
-here knows a database, a clock or a programme.
+Job: the types that the solver takes and gives, and what it refuses. Guarantee: a pool is in one order
+whatever order it came in, so that the same input has the same answer. Nothing here knows a database, a
+clock or a programme.
 """
 
 from __future__ import annotations
@@ -13,6 +13,19 @@ from typing import Literal
 from uuid import UUID
 
 from shared.contracts.model import Points
+
+MOST_POINTS = 2**31 - 1
+"""Points of one pair above this are refused: in four bytes, twice as many edges fit into a cache."""
+MOST_IN_ALL = 2**61
+"""All weights of a solution together, and twice as much, are still exact in eight bytes."""
+
+
+class TooLarge(ValueError):
+    """Points that could not be summed exactly; the text names what is too large."""
+
+
+class NotProven(Exception):
+    """A solution whose own certificate does not show that it is the best: a fault, and not to be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +88,13 @@ class Pool:
 class Solution:
     """The chosen edges, by candidate; `total` is the sum of their points.
 
-    `u` (by candidate) and `p` (by place) are the duals of the weights solved, where the solver gives
-    them: `u + p` is at least the weight of each edge, and their sum proves the optimum.
+    `u` (by candidate) and `p` (by place), in the order of the ids, are the duals of the weights solved:
+    `u + p` is at least the weight of each edge, and their sum proves the optimum. The weight of an overdue
+    candidate's edge is its points and `offset`.
     """
 
     pairs: tuple[Edge, ...]
     total: int
     u: tuple[int, ...] | None = None
     p: tuple[int, ...] | None = None
+    offset: int = 0

@@ -1,0 +1,132 @@
+"""The best pairs of a pool in columns, of any size, with most of its edges never written down.
+
+Job: solve with the best edges of each candidate, look with the prices found for edges that were left out
+and are worth more than their duals, put them in, mend, and look again until there are none. Guarantee: the
+solution is the best over all pairs that the rules allow, proven: every edge that is there by `certificate`,
+every edge that is not by the last look, which found nothing. It makes no proposals and names no reasons.
+
+A candidate is only looked at again if something was left out that could be worth more than their `u`:
+prices are never below nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.matching.solver.certificate import prove
+from services.matching.solver.columns import FREE, OVERDUE, Columns
+from services.matching.solver.frontier import Frontier, frontier_of
+from services.matching.solver.graph import Graph, Longs, State, empty_state, graph_of, with_room
+from services.matching.solver.grid import grid_of, reordered
+from services.matching.solver.near import (
+    NEVER,
+    Best,
+    Duals,
+    Ground,
+    Near,
+    best_edges,
+    doubtful,
+    worth_asking,
+)
+from services.matching.solver.optimum import approach, best_of, offset_of
+from services.matching.solver.repair import add_rows, mend
+
+MOST_EDGES = 40
+"""How many of its best edges a candidate begins with."""
+MARGIN = 20
+"""With an edge that was missed come all that are nearly as good: within the range of points by this."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A pool's solution, in the order of the map; `candidates` and `places` lead back to the columns."""
+
+    columns: Columns
+    ground: Ground
+    candidates: Longs
+    places: Longs
+    graph: Graph
+    state: State
+    frontier: Frontier
+    offset: int
+    looks: tuple[int, ...]
+    """How many candidates were looked at each time that edges were looked for."""
+
+    def back(self) -> tuple[Longs, Longs, Longs, Longs]:
+        """By the columns' order: the place of each candidate or -1, its points, and the duals."""
+        at, worth, u = (np.empty(len(self.candidates), np.int64) for _ in range(3))
+        p = np.empty(len(self.places), np.int64)
+        at[self.candidates] = np.where(self.state.at >= 0, self.places[self.state.at], -1) if len(p) else -1
+        worth[self.candidates] = self.state.at_worth
+        u[self.candidates] = self.state.u
+        p[self.places] = self.state.p
+        return at, worth, u, p
+
+
+def solve_columns(columns: Columns, most: int = MOST_EDGES) -> Solved:
+    """The best pairs. The columns are to stand in the order of the ids, by which equals are told apart.
+
+    Raises `TooLarge` where sums would not be exact, `NotProven` for a fault.
+    """
+    grid, begins, candidates, places = grid_of(columns)
+    ground = Ground(grid, begins)
+    columns = reordered(columns, candidates, places)
+    ranks = candidates.astype(np.int32), places.astype(np.int32)
+    best = best_edges(columns, ground, ranks, most)
+    overdue = columns.seekers.numbers[:, OVERDUE] != 0
+    offset = offset_of(best_of(best.start, best.length, best.worth), overdue)
+    extra = np.where(overdue, offset, 0).astype(np.int64)
+    # No place takes more than there are candidates, however many it could.
+    capacity = np.clip(columns.offers.numbers[:, FREE], 0, len(candidates)).astype(np.int32)
+    graph = graph_of(best.start, best.length, best.to, best.worth, extra, ranks[0], capacity, ranks[1])
+    state, frontier = empty_state(len(candidates), len(places)), frontier_of(len(places))
+    approach(graph, state, frontier)
+    graph, looks = price(columns, ground, best, graph, state, frontier)
+    prove(graph, state)
+    return Solved(columns, ground, candidates, places, graph, state, frontier, offset, looks)
+
+
+def price(
+    columns: Columns, ground: Ground, best: Best, graph: Graph, state: State, frontier: Frontier
+) -> tuple[Graph, tuple[int, ...]]:
+    """Put in what was left out, until nothing that was left out is worth more than its duals.
+
+    For every row it is known since when and by how much nothing left out was worth more: `asked` says at
+    which look, whose duals are kept. It is looked at again only if duals have fallen by more than that.
+    """
+    size = len(best.start)
+    margin = max(1, int(best.worth.max(initial=1)) // MARGIN)
+    # Before the first look: with all duals at nothing, an edge is worth at most the best one left out.
+    nothing = np.where(best.left_out > 0, -best.left_out - graph.extra, NEVER)
+    duals = [Duals(np.zeros(size, np.int64), np.zeros_like(state.p), nothing)]
+    asked = np.zeros(size, np.int64)
+    looks = []
+    while True:
+        groups = [np.flatnonzero((asked == look) & (one.slack < NEVER)) for look, one in enumerate(duals)]
+        rows = np.concatenate(
+            [
+                doubtful(columns, ground, group, one, state.u, state.p)
+                for group, one in zip(groups, duals, strict=True)
+            ]
+        )
+        looks.append(len(rows))
+        if not len(rows):
+            return graph, tuple(looks)
+        rows.sort()
+        now = Duals(state.u.copy(), state.p.copy(), np.full(size, NEVER))
+        near = worth_asking(columns, ground, rows, graph, now, margin)
+        asked[rows] = len(duals)
+        duals.append(now)
+        graph = _put_in(graph, state, near)
+        mend(graph, state, frontier)
+
+
+def _put_in(graph: Graph, state: State, near: Near) -> Graph:
+    """Add edges, row by row, and let those who have them ask for the best again."""
+    rows = near.candidates
+    begin = np.flatnonzero(np.diff(rows, prepend=-1))
+    graph = with_room(graph, len(rows) + int(graph.length[rows[begin]].sum(dtype=np.int64)))
+    add_rows(graph, state, rows, near.places, near.worth)
+    return graph
