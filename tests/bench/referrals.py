@@ -13,7 +13,8 @@ saturation is the length of a queue and nothing else:
 
 Guarantee: a figure counts only if each referral was answered once, with the answer that belongs to it, and
 the database afterwards holds the persons and cases that follow, and nothing parked. The sender and the reader
-take their part of the same machine in the second phase; both rates are printed for that reason.
+take their part of the same machine in the second phase, and so does whatever else runs there: both rates, and
+how idle the processors were, are printed beside the times.
 """
 
 from __future__ import annotations
@@ -105,7 +106,9 @@ async def measure(
             steady = list(referred(range(size.waiting, size.waiting + int(load * size.steady_seconds))))
             shown.begin(f"referrals, {load:,.0f} per second", len(steady))
             answers.expect(steady)
+            psutil.cpu_times_percent()
             times, sent_per_second = await _at_a_load(producer, reader, answers, shown, steady, load)
+            idle = psutil.cpu_times_percent().idle
             memory.append(_mib(pid))
         await _check(settings.database_url, [*waiting, *steady])
     p50, p99 = _percentile(times, 50), _percentile(times, 99)
@@ -127,6 +130,9 @@ async def measure(
             "reply, half of them within", f"{p50:,.0f} ms", f"{early:,.0f} ms at first, {late:,.0f} at last"
         ),
         Line("reply, 99 % within", f"{p99:,.0f} ms", f"the slowest took {max(times):,.0f} ms"),
+        Line(
+            "processors idle meanwhile", f"{idle:.0f} %", "near 0 they were short, and the times are queues"
+        ),
         *_memory_lines(size, memory, len(steady)),
     ]
     return figures, lines
@@ -220,19 +226,22 @@ async def _send(producer: AIOKafkaProducer, one: Referred) -> None:
 
 @asynccontextmanager
 async def _intake(settings: Settings) -> AsyncIterator[int]:
-    """Intake as a process, ready; gives its process id."""
+    """Intake as a process, ready; gives its process id. What it said last stands with what went wrong."""
     with tempfile.TemporaryDirectory() as folder:
         processes = Processes({"intake": settings}, {"intake": free_port()}, Path(folder))
-        with processes:
-            async with httpx.AsyncClient(base_url=processes.urls["intake"]) as client:
-                try:
-                    async with asyncio.timeout(READY_WITHIN_SECONDS):
-                        while not await _is_ready(client):
-                            await asyncio.sleep(0.05)
-                except TimeoutError:
-                    last = (Path(folder) / "intake.log").read_text(errors="replace").strip().splitlines()[-1:]
-                    raise CannotRun(f"intake did not get ready: {' '.join(last)[:200]}") from None
-            yield processes.pid("intake")
+        try:
+            with processes:
+                async with (
+                    asyncio.timeout(READY_WITHIN_SECONDS),
+                    httpx.AsyncClient(base_url=processes.urls["intake"]) as client,
+                ):
+                    while not await _is_ready(client):
+                        await asyncio.sleep(0.05)
+                yield processes.pid("intake")
+        except (AssertionError, TimeoutError) as error:
+            said = (Path(folder) / "intake.log").read_text(errors="replace").strip().splitlines()
+            last = said[-1][:400] if said else "nothing"
+            raise CannotRun(f"{error or 'intake did not get ready'}; intake said last: {last}") from error
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:
