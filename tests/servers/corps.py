@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,17 @@ centre = { lat = 57.464, lon = 9.982 }
 def actor(role: str, name: str = "maja", units: tuple[str, ...] = (AALBORG, HJOERRING)) -> Actor:
     """Somebody of both corps."""
     return Actor(name, "staff", person_of("test", name), roles=frozenset({role}), units=frozenset(units))
+
+
+def with_twin(programmes: Programmes, unit: str, twin: str) -> Programmes:
+    """The same programmes with another unit that has all that this one has."""
+    units = {**programmes.units, twin: programmes.units[unit].model_copy(update={"id": twin})}
+    versions = {
+        (name, other): found
+        for (name, of), found in programmes.by_version.items()
+        for other in ((of, twin) if of == unit else (of,))
+    }
+    return replace(programmes, units=units, by_version=versions)
 
 
 @pytest.fixture

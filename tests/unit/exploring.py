@@ -48,7 +48,7 @@ class Samples:
     `added` reads what comes by an `Append`; `apart` tells worlds of the same states apart, where it takes
     several messages in one state until it can be left. `several` names the fields of the state that hold
     rows of a kind, and the aggregate that stands for them here: `{"places": "place"}`. `others` are further
-    groups of samples, each explored by itself.
+    groups of samples, each explored by itself. `rules` are the programmes that they go by.
     """
 
     workflow: Workflow
@@ -59,6 +59,7 @@ class Samples:
     apart: Callable[[World], Hashable] = lambda world: None
     several: Mapping[str, str] = field(default_factory=dict)
     others: tuple[tuple[Sample, ...], ...] = ()
+    rules: Callable[[], Programmes] = load
 
     @property
     def groups(self) -> tuple[tuple[Sample, ...], ...]:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pydantic import BaseModel
-
 from services.intake.certificates import LapseCertificate, RenewCertificate
 from shared.contracts.intake_commands import ContactDetails, OrderCertificate, RecordCertificateShown
 from shared.contracts.model import derived_id
@@ -37,6 +35,7 @@ from shared.contracts.register_commands import (
 from shared.messages import Actor
 from tests.builders import PROGRAMME, TODAY, UNIT, Clock
 from tests.unit.exploring import Sample, message
+from tests.unit.staff_samples import Bodies, handed_over, handing
 
 CORPS, MENTORING = "DK-0851/aalborg", "mentorskab"
 ANNA = Actor("anna", "staff", derived_id("sample", "anna"), units=frozenset({UNIT, CORPS}))
@@ -45,7 +44,6 @@ HOST, MENTOR, PLACE = (derived_id("sample", name) for name in ("host", "person",
 PARTNER = derived_id("sample", "partner")
 BY_EMAIL = ContactDetails(name="Vera Vært", email="vera@example.org")
 CERTIFICATE = "child_certificate"
-Bodies = tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...]
 
 OF_A_PLACE: Bodies = (
     (("place",), (WithdrawPlace(place_id=PLACE), WithdrawPlace(place_id=PLACE, reason="nonsense"))),
@@ -90,6 +88,8 @@ HOSTS: Bodies = (
     (("place", "host"), (ChangePlace(place_id=PLACE, capacity=2),)),
     (("unit", "hosts"), (RecordTraining(unit=UNIT, topics=("mentor_role",), hosts=(HOST,)),)),
     *OF_A_PLACE,
+    *handed_over(UNIT, host=HOST),
+    (("place", "host"), (handing(UNIT, "place", PLACE),)),
 )
 MENTORS: Bodies = (
     (
@@ -124,6 +124,8 @@ MENTORS: Bodies = (
     ),
     (("place", "mentor", "places"), (ChangePlace(place_id=PLACE, times=("mon-evening",)),)),
     *OF_A_PLACE,
+    *handed_over(CORPS, mentor=MENTOR),
+    (("place", "mentor"), (handing(CORPS, "place", PLACE),)),
 )
 AGREEMENT = {
     "partner_id": PARTNER,
@@ -154,6 +156,7 @@ PARTNERS: Bodies = (
             ),
         ),
     ),
+    *handed_over(CORPS, partner=PARTNER),
     (("unit",), (RecordContact(unit=CORPS, channel="social_media", contacts=8, reactions=0),)),
     (("unit", "partner"), (RecordContact(unit=CORPS, channel="company", partner_id=PARTNER),)),
 )

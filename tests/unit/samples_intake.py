@@ -9,8 +9,6 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel
-
 from services.intake.casework import ComeOfAge
 from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.documents import State
@@ -36,10 +34,12 @@ from shared.contracts.intake_commands import (
 )
 from shared.contracts.model import Wish, derived_id, match_id
 from shared.contracts.referral import RegisterReferral
-from tests.builders import STAFF, TODAY, Clock, agreed, cancelled, frame, proposed
+from tests.builders import STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
 from tests.servers.intake import referral
+from tests.unit import staff_samples
 from tests.unit.exploring import Sample, Samples, World, message
 from tests.unit.register_samples import GROUPS as REGISTERS
+from tests.unit.staff_samples import SEVERAL, Bodies, handed_over
 
 NAMES = ("referral", "person_key", "person", "guardian", "case", "host", "place", "partner")
 IDS = {name: derived_id("sample", name) for name in NAMES}
@@ -107,8 +107,11 @@ OF_THE_CASE = (
         )
     ),
 )
-Bodies = tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...]
-CASES: Bodies = ((("referral", "case", "person_key", "person"), REFERRALS), (("case",), OF_THE_CASE))
+CASES: Bodies = (
+    (("referral", "case", "person_key", "person"), REFERRALS),
+    (("case",), OF_THE_CASE),
+    *handed_over(UNIT, case=CASE),
+)
 
 
 def samples(bodies: Bodies) -> tuple[Sample, ...]:
@@ -132,6 +135,7 @@ SERVICE = Samples(
     IDS,
     samples(CASES),
     apart=apart,
-    several={"places": "place", "cases": "case", "hosts": "host", "mentors": "mentor"},
-    others=REGISTERS,
+    several=SEVERAL,
+    others=(*REGISTERS, staff_samples.GROUP),
+    rules=staff_samples.rules,
 )

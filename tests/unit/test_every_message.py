@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from shared.programmes import load
 from shared.transitions import NONE, Lifecycle
 from tests.unit.exploring import Explored, Samples, explore
 
@@ -25,7 +24,8 @@ def samples_of(service: str) -> Samples:
 
 @cache
 def explored(service: str) -> Explored:
-    return explore(samples_of(service), load())
+    samples = samples_of(service)
+    return explore(samples, samples.rules())
 
 
 def lifecycles() -> list[tuple[str, Lifecycle]]:
