@@ -1,8 +1,8 @@
 """What came in at the doors of one's units: whom to call back, what to take up, and saying no.
 
 Guarantee: staff see the enquiries of their units, and each look at the list is written down in its own
-transaction. A no to somebody who is a case, a mentor or a host already is that one's own command, in one
-transaction with the enquiry's.
+transaction. A no to somebody who is a case, a mentor or a host already is that one's own command first; if
+it is interrupted there, the same press goes on where it was.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
@@ -25,14 +25,14 @@ from services.intake.referring import in_words
 from services.intake.registers import Enquiry, UnitFile
 from services.intake.sealing import Secrets
 from services.intake.settling import today_in
+from shared.commands import send
 from shared.contracts.intake_commands import DeclineCandidate
 from shared.contracts.model import STAFF, Command, derived_id
 from shared.contracts.register_commands import DeclineHost, DeclineMentor
-from shared.corridor import handle
 from shared.forms import document_of
 from shared.hosting import Host
 from shared.language import Words
-from shared.messages import Actor, Message
+from shared.messages import Actor, Refused
 from shared.postgres import Connection
 from shared.problems import Problem
 
@@ -187,18 +187,14 @@ def _buttons(host: Host) -> None:
         )
         if enquiry.state not in ("asked", "confirmed"):
             raise Problem(409, "not_in_this_state")
-        now = host.service.clock()
-        settle = derived_id("settle enquiry", enquiry.id)
-        messages = [Message(id=settle, type="SettleEnquiry", body=said, time=now, kind="timer")]
         command = no_to(enquiry, said)
-        if command is not None:
-            name = type(command).__name__
-            first = Message(id=uuid4(), type=name, body=command, time=now, kind="command", actor=actor)
-            messages.insert(0, first)
-        outcomes = await handle(host.service, messages)
-        refusal = outcomes[0].refusal
-        if refusal is not None:
-            raise Problem(refusal.status, refusal.code, field=refusal.field, errors=refusal.errors)
+        try:
+            if command is not None:
+                await send(host.service, command, actor)
+        except Refused as refused:
+            if refused.values.get("state") != "declined":
+                raise Problem(refused.status, refused.code, errors=refused.errors) from None
+        await tell(host, derived_id("settle enquiry", enquiry.id), said)
         return RedirectResponse(f"{HERE}?done=declined", 303)
 
 

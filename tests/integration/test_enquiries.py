@@ -3,143 +3,37 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from cryptography.fernet import Fernet
 
-from services.intake.app import create
-from services.intake.enquiring import ConfirmEnquiry, LapseEnquiry
+from services.intake.enquiring import ConfirmEnquiry, LapseEnquiry, host_of
 from services.intake.enquiry_list import today_items, waiting
 from services.intake.registers import UnitFile
 from shared.contracts.model import derived_id
-from shared.links import Signer, new_key
 from shared.messages import Message
-from shared.postgres import migrate
-from shared.settings import Settings
 from shared.timers import run_due
 from tests.builders import Clock
+from tests.servers.enquiries import (
+    CANDIDATE,
+    CORPS,
+    KINDS,
+    UNIT,
+    asked,
+    browser,
+    clock,
+    confirmed,
+    intake,
+    link,
+    send,
+    stamped,
+    state,
+)
 from tests.servers.intake import Intake, as_
-from tests.servers.postgres import Databases
 
-UNIT, CORPS = "DK-0169", "DK-0851/aalborg"
-CANDIDATE = {
-    "programme": "foreningspraktik",
-    "given_name": "Amina",
-    "family_name": "Eksempel",
-    "email": "amina@example.org",
-    "postcode": "2630",
-    "words": "Jeg er glad for heste",
-    "channel": "library",
-}
-MENTOR = {
-    "name": "Mads Mentor",
-    "email": "mads@example.org",
-    "birth_date": "1980-12-24",
-    "education_level": "skilled",
-    "languages[]": ["da", "en"],
-    "times[]": ["mon-evening"],
-    "words": "Jeg har tid om aftenen",
-}
-HOST = {
-    "host_kind": "association",
-    "organisation": "Idrætsklubben",
-    "name": "Vera Vært",
-    "email": "vera@example.org",
-    "industries[]": ["retail"],
-}
-KINDS = {"candidate": (UNIT, CANDIDATE), "mentor": (CORPS, MENTOR), "host": (UNIT, HOST)}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    clock = Clock()
-    clock.now = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-    return clock
-
-
-@pytest.fixture
-async def intake(database: Databases, clock: Clock) -> AsyncIterator[Intake]:
-    dsn = await database("intake")
-    private, public = new_key("session")
-    link_private, link_public = new_key("link")
-    settings = Settings(
-        database_url=dsn,
-        seal_keys=Fernet.generate_key().decode(),
-        hash_key="a key",
-        session_private_key=private,
-        access_public_keys=public,
-        link_public_keys=link_public,
-        link_private_key=link_private,
-        demonstration=True,
-        trusted_proxies=1,
-    )
-    host = await create(settings, clock=clock)
-    await migrate(dsn, *host.service.migrations)
-    host.migrated.set()
-    yield Intake(host)
-    await host.pool.close()
-
-
-@pytest.fixture
-async def browser(intake: Intake) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=intake.host.app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://intake.example.org", headers={"Accept": "text/html"}
-    ) as client:
-        yield client
-
-
-async def stamped(browser: httpx.AsyncClient, clock: Clock, unit: str, kind: str) -> str:
-    """Open the form, and take as long over it as a person does."""
-    page = await browser.get(f"/intake/enquiry/{unit}?kind={kind}&lang=da")
-    assert page.status_code == 200
-    clock.now += timedelta(seconds=20)
-    (found,) = re.findall(r'name="stamp" value="([^"]+)"', page.text)
-    return str(found)
-
-
-async def send(
-    browser: httpx.AsyncClient, clock: Clock, kind: str, *, sender: str = "1.1.1.1", **changes: Any
-) -> httpx.Response:
-    unit, fields = KINDS[kind]
-    unit = changes.pop("unit", unit)
-    typed = {"kind": kind, "by_hand": "true", "stamp": await stamped(browser, clock, unit, kind)}
-    typed |= {**fields, **changes}
-    body = {name: value for name, value in typed.items() if value is not None}
-    return await browser.post(
-        f"/intake/enquiry/{unit}?lang=da", data=body, headers={"x-forwarded-for": sender}
-    )
-
-
-async def asked(intake: Intake) -> dict[str, Any]:
-    return await intake.body("EnquiryMade")
-
-
-def link(intake: Intake, made: dict[str, Any], scope: str = "enquiry") -> str:
-    """What notifications would mail."""
-    ends_at = datetime.fromisoformat(made["answer_by"])
-    person, question = UUID(made["person_id"]), UUID(made["enquiry_id"])
-    return Signer(intake.host.settings.link_private_key).token(scope, person, question, ends_at)
-
-
-async def confirmed(
-    intake: Intake, browser: httpx.AsyncClient, clock: Clock, kind: str, **changes: Any
-) -> str:
-    assert (await send(browser, clock, kind, **changes)).status_code == 303
-    path = f"/intake/enquiry/confirm/{link(intake, await asked(intake))}"
-    assert (await browser.post(path)).status_code == 303
-    return path
-
-
-async def state(intake: Intake) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(await intake.pool.fetchval("SELECT doc FROM enquiry"))
-    return found
+__all__ = ["browser", "clock", "intake"]
 
 
 async def test_the_door_offers_three_forms_in_three_languages(browser: httpx.AsyncClient) -> None:
@@ -350,6 +244,35 @@ async def test_saying_no_is_the_own_command_of_what_came_of_it(
     no = json.loads(await intake.pool.fetchval(f"SELECT doc FROM {table}"))
     assert (no["state"], no["reason"], no["heard_by"]) == ("declined", "no_need_now", "phone")
     assert (await browser.post(path, data=said, headers=staff)).status_code == 409
+
+
+async def test_a_no_that_was_interrupted_goes_on_where_it_was(
+    intake: Intake, browser: httpx.AsyncClient, clock: Clock
+) -> None:
+    await confirmed(intake, browser, clock, "mentor")
+    enquiry, staff = await state(intake), as_(intake, "coordinator", units=(CORPS,))
+    no = {"mentor_id": enquiry["person_id"], "reason": "age", "heard_by": "phone"}
+    assert (
+        await browser.post("/intake/api/commands/DeclineMentor", json=no, headers=staff)
+    ).status_code == 200
+    said = {"reason": "age", "told_by": "phone"}
+    path = f"/intake/enquiries/{enquiry['id']}/decline"
+    assert (await browser.post(path, data=said, headers=staff)).status_code == 303
+    assert (await state(intake))["state"] == "declined"
+
+
+async def test_a_no_that_is_refused_leaves_the_enquiry_on_the_list(
+    intake: Intake, browser: httpx.AsyncClient, clock: Clock
+) -> None:
+    await confirmed(intake, browser, clock, "host")
+    enquiry, staff = await state(intake), as_(intake, "coordinator")
+    left = {"host_id": str(host_of(UUID(enquiry["id"]))), "reason": "other"}
+    assert (
+        await browser.post("/intake/api/commands/RetireHost", json=left, headers=staff)
+    ).status_code == 200
+    path = f"/intake/enquiries/{enquiry['id']}/decline"
+    answer = await browser.post(path, data={"reason": "age", "told_by": "phone"}, headers=staff)
+    assert answer.status_code == 409 and (await state(intake))["state"] == "confirmed"
 
 
 async def test_a_no_to_whom_nothing_came_of_leaves_nothing_after_a_month(
