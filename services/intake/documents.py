@@ -141,6 +141,15 @@ class Certificate(Value):
         return self.ordered_on is not None and (self.shown_on is None or self.ordered_on >= self.shown_on)
 
 
+class OpenStep(Value):
+    """A step that can be done now, by whom, and the day on which it usually is."""
+
+    step: Code
+    who: Code
+    before: Literal["match", "start"]
+    due_on: date
+
+
 class Match(Value):
     """What matching said of the round's agreed match."""
 
@@ -159,6 +168,7 @@ class CaseFile(Value):
     `paused_from` is the state that the case goes back to; `rests_unprepared` says that it rests only until
     what was done before holds again, and goes on by itself. `cleared` says that `StartCleared` of this round
     was told and still holds. `of_age_on` is the candidate's eighteenth birthday, None while nobody knows it.
+    `open_steps` follow from the rest (`open_steps.noting`) and stand here to be searched, the first due first.
     """
 
     id: UUID
@@ -219,6 +229,7 @@ class CaseFile(Value):
     match: Match | None = None
     chosen_by_candidate: bool = True
     ended_on: date | None = None
+    open_steps: tuple[OpenStep, ...] = ()
 
 
 class HostFile(Value):

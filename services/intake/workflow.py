@@ -46,6 +46,7 @@ from services.intake.casework import ComeOfAge, come_of_age
 from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.closing import CloseOnTheDay, LookForLeft, handed_over
 from services.intake.erasing import ErasedBefore, RetentionOver, erase, erase_again
+from services.intake.open_steps import noting
 from services.intake.referring import take_referral
 from services.intake.registering import COUNTED_BY_UNIT, HOST, MENTOR, PARTNER, PLACE
 from services.intake.retention import keeping, retention_over
@@ -176,7 +177,7 @@ def workflow(secrets: Secrets) -> Workflow:
     """The workflow, with what seals and recognises a referral."""
     enquiry = enquiring.lifecycle(secrets)
     kept = (keeping(CASE), keeping(HOST), keeping(MENTOR), PLACE, PARTNER, STAFF, enquiry)
-    return Workflow(referral(secrets), *map(handed_over, kept), PERSON, UNIT)
+    return Workflow(*map(noting, (referral(secrets), *map(handed_over, kept), PERSON, UNIT)))
 
 
 TIMERS = (

@@ -1,0 +1,80 @@
+"""What can be done for a case now, by whom and by when: kept with the case, so that lists are searched by it.
+
+Pure. Guarantee: whatever changes a case, by whichever message, its open steps are noted anew in the same
+decision (`noting`); what is over, rests or runs has none. It decides nothing: what a case may do next is
+reckoned from its programme's rules each time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from services.intake.documents import CaseFile, OpenStep, State
+from services.intake.rules import Standing, add_working_days, standings
+from services.intake.settling import BEFORE_START, rules_of, today_in
+from shared.messages import Decision, Message
+from shared.programmes import Programmes, Rules
+from shared.transitions import Does, Lifecycle
+
+
+def open_steps(case: CaseFile, rules: Rules, country: str, today: date) -> tuple[OpenStep, ...]:
+    """The steps that can be done now, in the order in which they are due."""
+    if case.state not in BEFORE_START and not case.rests_unprepared:
+        return ()
+    found = (
+        OpenStep(
+            step=one.step.code,
+            who=one.step.who,
+            before=one.step.before,
+            due_on=due_on(case, one, country),
+        )
+        for one in standings(case, rules, country, today)
+        if one.is_possible_now
+    )
+    return tuple(sorted(found, key=lambda one: (one.due_on, one.before)))
+
+
+def due_on(case: CaseFile, standing: Standing, country: str) -> date:
+    """The day on which a step that can be done now usually is.
+
+    A certificate that nobody has ordered is due on the day it can be ordered.
+    """
+    step = standing.step
+    known = case.certificates.get(step.code) if step.kind == "certificate" else None
+    if step.kind == "certificate" and (known is None or not known.is_awaited):
+        is_first = known is not None and known.asked_on is not None and known.shown_on is None
+        return known.asked_on if is_first and known and known.asked_on else standing.begin_on
+    return add_working_days(standing.begin_on, step.lead_days, country)
+
+
+def noted(case: CaseFile, programmes: Programmes, now: datetime) -> CaseFile:
+    """The case with its open steps as they are today."""
+    country = programmes.unit(case.unit).country
+    found = open_steps(case, rules_of(case, programmes), country, today_in(case.unit, programmes, now))
+    return case if found == case.open_steps else case.model_copy(update={"open_steps": found})
+
+
+def noting(lifecycle: Lifecycle) -> Lifecycle:
+    """The same lifecycle, where a case that changes is noted anew."""
+    rows = tuple(replace(row, does=_then_noted(row.does)) for row in lifecycle.rows)
+    return replace(lifecycle, rows=rows)
+
+
+def _then_noted(does: Does) -> Does:
+    def then(state: State, message: Message, programmes: Programmes, now: datetime) -> Any:
+        result = does(state, message, programmes, now)
+        if not isinstance(result, Decision) or result.state is state:
+            return result
+        after: State = result.state
+        case = after.case
+        if case is not None and case is not state.case:
+            case = noted(case, programmes, now)
+        known = {id(one) for one in state.cases}
+        cases = tuple(
+            one if one is None or id(one) in known else noted(one, programmes, now) for one in after.cases
+        )
+        return replace(result, state=replace(after, case=case, cases=cases))
+
+    return then
