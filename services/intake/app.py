@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from services.intake import api, housekeeping, metrics, pages
+from services.intake import api, enquiry_list, enquiry_pages, housekeeping, metrics, pages, signing_in
 from services.intake.documents import State
 from services.intake.handlers import TABLES, concerns_by
 from services.intake.sealing import keyed
-from services.intake.workflow import workflow
+from services.intake.workflow import TIMERS, workflow
 from shared import hosting
 from shared.hosting import Host, real_time
 from shared.programmes import load
@@ -20,6 +20,7 @@ from shared.settings import Settings
 async def create(settings: Settings, clock: Callable[[], datetime] = real_time) -> Host:
     """The service, ready to be served."""
     secrets = keyed(settings.seal_keys.split(","), settings.hash_key)
+    issuer = signing_in.ISSUER if settings.demonstration else None
     host = await hosting.host(
         "intake",
         Path(__file__).parent,
@@ -27,11 +28,14 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
         clock=clock,
         state=State,
         tables=TABLES,
-        concerns=concerns_by(secrets, load(settings.programmes_dir), clock),
+        concerns=concerns_by(secrets, load(settings.programmes_dir), clock, issuer),
         workflow=workflow(secrets),
+        timer_types=TIMERS,
     )
     api.mount(host, secrets)
     pages.mount(host, secrets)
+    enquiry_list.mount(host, secrets)
+    enquiry_pages.mount(host, secrets)
     host.gauges.append(metrics.gauges(settings.publishers.split(",")))
     host.led.append(metrics.CASES)
     host.gauges.append(lambda connection: housekeeping.forget_refused(connection, clock()))
