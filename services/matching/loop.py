@@ -35,8 +35,8 @@ from services.matching import queries
 from services.matching.documents import CaseFile, NoPairFound, PairFound, Place
 from services.matching.effects import asking_of, candidate_of, offered_of
 from services.matching.metrics import MATCH_SECONDS
-from services.matching.solver.edges import Asking, pool_of, why_not
-from services.matching.solver.optimum import solve
+from services.matching.solver.best import best_pairs, why_none
+from services.matching.solver.edges import Asking
 from shared.contracts.model import derived_id
 from shared.corridor import Service, handle
 from shared.logs import where
@@ -154,7 +154,7 @@ def find(cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking) -> 
     case_of = {case.id: case for case in cases}
     place_of = {place.id: place for place in places}
     offered = [offered_of(place) for place in places]
-    solution = solve(pool_of([candidate_of(case) for case in cases], offered, asking))
+    solution = best_pairs([candidate_of(case) for case in cases], offered, asking)
     found: list[PairFound | NoPairFound] = []
     for edge in solution.pairs:
         case, place = case_of[edge.candidate], place_of[edge.place]
@@ -174,11 +174,11 @@ def find(cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking) -> 
     taken = Counter(edge.place for edge in solution.pairs)
     # As it is once these pairs are proposed, so that solving again finds the same reasons.
     left = [replace(place, free=place.free - taken[place.id]) for place in offered]
-    for case in cases:
-        if case.id not in placed:
-            reasons = why_not(candidate_of(case), left, asking)
-            if reasons != case.unmatched:
-                found.append(NoPairFound(case_id=case.id, case_revision=case.revision, reasons=reasons))
+    unplaced = [case for case in cases if case.id not in placed]
+    why = why_none([candidate_of(case) for case in unplaced], left, asking)
+    for case in unplaced:
+        if why[case.id] != case.unmatched:
+            found.append(NoPairFound(case_id=case.id, case_revision=case.revision, reasons=why[case.id]))
     return found
 
 
