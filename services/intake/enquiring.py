@@ -29,7 +29,7 @@ from shared.contracts.intake_commands import ContactDetails
 from shared.contracts.model import Code, Identity, Level, Party, Timer, derived_id
 from shared.contracts.referral import RegisterReferral
 from shared.contracts.register_commands import RegisterHost, RegisterMentor
-from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule
+from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule, Stale
 from shared.programmes import Programmes
 from shared.transitions import Lifecycle, On
 
@@ -143,6 +143,9 @@ def confirm(secrets: Secrets, state: State, message: Message, programmes: Progra
     assert isinstance(said, ConfirmEnquiry) and enquiry is not None
     if state.person is None or enquiry.sealed is None:
         return Ignored("enquirer_is_gone")
+    if state.ids["unit"] != derived_id("unit", enquiry.unit):
+        # The unit was closed between the look and the lock, and handed the enquiry over.
+        raise Stale("enquiry's unit")
     typed = Typed.model_validate_json(secrets.open(enquiry.sealed))
     enquiry = enquiry.model_copy(
         update={"state": "confirmed", "confirmed_at": now, "heard_by": said.heard_by}

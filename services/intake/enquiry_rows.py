@@ -1,7 +1,7 @@
 """Which rows a message about an enquiry concerns.
 
-Guarantee: looked up without locks; an enquiry's person, unit and kind never change, and all other ids are
-derived from its own.
+Guarantee: looked up without locks; an enquiry's person and kind never change, and of its unit, which is
+handed over when it closes, the workflow raises `Stale`. All other ids are derived from the enquiry's own.
 """
 
 from __future__ import annotations

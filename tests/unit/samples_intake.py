@@ -37,6 +37,7 @@ from shared.contracts.referral import RegisterReferral
 from tests.builders import STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
 from tests.servers.intake import referral
 from tests.unit import staff_samples
+from tests.unit.enquiry_samples import GROUPS as ENQUIRIES
 from tests.unit.exploring import Sample, Samples, World, message
 from tests.unit.register_samples import GROUPS as REGISTERS
 from tests.unit.staff_samples import SEVERAL, Bodies, handed_over
@@ -136,6 +137,6 @@ SERVICE = Samples(
     samples(CASES),
     apart=apart,
     several=SEVERAL,
-    others=(*REGISTERS, staff_samples.GROUP),
+    others=(*REGISTERS, staff_samples.GROUP, *ENQUIRIES),
     rules=staff_samples.rules,
 )
