@@ -236,12 +236,16 @@ async def _intake(settings: Settings) -> AsyncIterator[int]:
                     httpx.AsyncClient(base_url=processes.urls["intake"]) as client,
                 ):
                     while not await _is_ready(client):
+                        if psutil.Process(processes.pid("intake")).status() == psutil.STATUS_ZOMBIE:
+                            raise AssertionError("intake ended while it started")
                         await asyncio.sleep(0.05)
                 yield processes.pid("intake")
         except (AssertionError, TimeoutError) as error:
             said = (Path(folder) / "intake.log").read_text(errors="replace").strip().splitlines()
             last = said[-1][:400] if said else "nothing"
-            raise CannotRun(f"{error or 'intake did not get ready'}; intake said last: {last}") from error
+            raise CannotRun(
+                f"{str(error) or 'intake did not get ready'}; intake said last: {last}"
+            ) from error
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:
