@@ -42,6 +42,7 @@ NAVIGATION: tuple[tuple[str, str, frozenset[str] | None], ...] = (
     ("hosts", "/intake/hosts", STAFF),
     ("matching", "/matching/proposals", None),
     ("check_ins", "/followup/check-ins", None),
+    ("staff", "/intake/staff", frozenset({"project_manager", "coordinator"})),
     ("parked", "/intake/parked", frozenset({"operator"})),
 )
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from services.intake import queries, signing_in, typed_in
+from services.intake import queries, signing_in, staff_pages, typed_in
 from services.intake.api import case_seen, person_seen, standing_of
 from services.intake.documents import CaseFile
 from services.intake.register_api import units_asked
@@ -35,6 +35,7 @@ def mount(host: Host, secrets: Secrets) -> None:
     """Add the pages, and the parts that other pages join."""
     signing_in.mount(host)
     typed_in.mount(host)
+    staff_pages.mount(host)
     _today(host)
     _cases(host)
     _case(host)

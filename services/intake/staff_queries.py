@@ -7,6 +7,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
+from services.intake.closing import LEFT
 from services.intake.documents import Person
 from services.intake.registers import Staff, UnitFile
 from services.intake.staffing import stands_in_for
@@ -73,11 +74,24 @@ async def whose_cases(
 
 
 async def open_cases(connection: Connection, name: str) -> dict[str, int]:
-    """How many cases are open in a unit, by programme; and what else it has."""
+    """How many cases are open in a unit, by programme."""
     rows = await connection.fetch(
         "SELECT programme, count(*) AS n FROM case_file WHERE unit = $1 AND doc IS NOT NULL "
         "AND state <> ALL($2::text[]) GROUP BY programme ORDER BY programme",
         name,
-        ["ended", "withdrawn", "declined", "erased"],
+        list(LEFT["case"].over),
     )
     return {row["programme"]: row["n"] for row in rows}
+
+
+async def left_in(connection: Connection, name: str) -> dict[str, int]:
+    """How much of each kind a unit has that somebody must own, none of a kind being 0."""
+    return {
+        kind: await connection.fetchval(
+            f"SELECT count(*) FROM {left.table} WHERE unit = $1 AND doc IS NOT NULL "  # noqa: S608
+            "AND coalesce(doc ->> 'state', '') <> ALL($2::text[])",
+            name,
+            list(left.over),
+        )
+        for kind, left in LEFT.items()
+    }
