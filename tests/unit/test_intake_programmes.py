@@ -45,7 +45,7 @@ def test_everything_before_a_match_and_a_start_is_missing_at_first(programme: st
             for code, asked in GATES[programme].items()
             if asked.before == before and asked.where != "under_age"
         }
-        assert {step.code for step in missing(story.case, rules, story.today, before)} == wanted  # type: ignore[arg-type]
+        assert {step.code for step in missing(story.case, rules, story.today, before)} == wanted
 
 
 @ALL
