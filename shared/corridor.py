@@ -241,7 +241,8 @@ class Pass:
         self.rows |= await stored.lock(self.connection, wanted)
         if wanted:
             about = (_about(*one) for one in zip(messages, concerns, strict=True))
-            self.erased = await erasing.listed(self.connection, set[UUID]().union(*about))
+            empty = {row.id for row in self.rows.values() if row.stored is None}
+            self.erased = await erasing.listed(self.connection, empty.union(*about))
         # One more row of a kind may have come between the look and the lock.
         sets = [
             (message, refs)
@@ -337,13 +338,16 @@ class Pass:
                 raise AssertionError(f"{name} is written without holding the row of its key")
         if any(len((body or "").encode()) > LARGEST_EVENT_BYTES for *_, body in written):
             raise Refused("too_large", status=413)
-        # From here on nothing raises: a message that is parked has changed nothing.
+        changed: list[tuple[Row, Any]] = []
         for name, which in refs.items():
             old, new = getattr(before, name), getattr(decision.state, name)
             several = zip(which, old, new, strict=True) if isinstance(which, tuple) else ((which, old, new),)
-            for id_, was, document in several:
-                if document is not was:
-                    self._row(name, id_).put(document)
+            changed += [(self._row(name, id_), now) for id_, was, now in several if now is not was]
+        if any(row.id in self.erased and row.get() is None and now is not None for row, now in changed):
+            raise Stale("erased between the look and the lock")
+        # From here on nothing raises: a message that is parked has changed nothing.
+        for row, now in changed:
+            row.put(now)
         main = self._row(next(iter(refs)), ids[0])
         version = main.version + main.dirty
         for ordinal, (name, topic, key, body) in enumerate(written):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from cli.erased import listed, through
+from services.intake import handlers
 from services.intake.erasing import ErasedBefore
 from shared.contracts.intake_commands import (
     CompletePreparation,
@@ -22,6 +24,7 @@ from shared.contracts.matching import MatchAgreed
 from shared.contracts.people_commands import ErasePerson
 from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
 from shared.messages import Outcome
+from shared.postgres import Connection
 from tests.builders import agreed
 from tests.servers.intake import CASEWORKER, EXAMPLE, NOW, Intake, intake, referral
 
@@ -282,3 +285,23 @@ async def test_a_person_is_kept_as_long_as_the_programme_says_and_then_erased(in
     await intake.take(intake.of_staff(WithdrawCase(case_id=case_id, reason="moved")))
     due_at = await intake.pool.fetchval("SELECT due_at FROM timer WHERE type = 'RetentionOver'")
     assert timedelta(days=5 * 365 - 1) < due_at - NOW < timedelta(days=5 * 366 + 1)
+
+
+async def test_a_referral_at_the_very_moment_of_the_erasure_is_somebody_new(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person is found by their number, and is gone once their row is locked."""
+    case_id = await intake.case_of(EXAMPLE)
+    person_id = await person_of(intake, case_id)
+    looked = handlers.persons_of
+
+    async def then_erased(connection: Connection, keys: Iterable[UUID]) -> dict[UUID, UUID]:
+        found = await looked(connection, keys)
+        monkeypatch.setattr(handlers, "persons_of", looked)
+        assert (await erase(intake, person_id)).kind == "done"
+        return found
+
+    monkeypatch.setattr(handlers, "persons_of", then_erased)
+    later = await intake.case_of(referral("at the same moment"))
+    assert await person_of(intake, later) != person_id
+    assert await intake.count("person") == 1
