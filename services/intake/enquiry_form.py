@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -24,6 +24,12 @@ KINDS: tuple[Kind, ...] = ("candidate", "mentor", "host")
 LEFT_EMPTY = "homepage"
 """Nobody sees this field; what fills in everything fills it in too."""
 TICKED = "by_hand"
+PAGE_ORDER = (
+    *("", "host_kind", "organisation"),
+    *("given_name", "family_name", "name", "email", "phone", "postcode"),
+    *("birth_date", "education_level", "field", "profession", "languages", "times", "industries"),
+    *("programme", "words", "channel", TICKED),
+)
 TOO_QUICK_SECONDS, TOO_OLD_SECONDS = 2, 12 * 3600
 LONGEST_NAME, LONGEST_WORDS, LONGEST_SHOWN = 200, 4000, 20_000
 OLDEST_YEARS = 120
@@ -271,6 +277,14 @@ def stamp_fault(text: object, digest: Digest, unit: str, kind: Kind, now: dateti
     if age_seconds < TOO_QUICK_SECONDS:
         return "too_quick"
     return "too_old" if age_seconds > TOO_OLD_SECONDS else None
+
+
+def in_page_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """As they are met from above; that it was quick is not said to who has something else to mend."""
+    found = tuple(faults)
+    if len(found) > 1:
+        found = tuple(one for one in found if one.code != "too_quick")
+    return tuple(sorted(found, key=lambda one: PAGE_ORDER.index(one.field)))
 
 
 def guards(fields: Fields, digest: Digest, unit: str, kind: Kind, now: datetime) -> tuple[Fault, ...]:

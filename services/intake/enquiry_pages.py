@@ -26,6 +26,7 @@ from services.intake.enquiry_form import (
     Kind,
     Typed,
     guards,
+    in_page_order,
     notice_of,
     programmes_for,
     read,
@@ -98,7 +99,7 @@ def _asking(host: Host, secrets: Secrets) -> None:
         language = cast(Language, host.pages.language(request, unit=unit.id))
         today = today_in(unit.id, host.service.programmes, now)
         typed, faults = read(fields, kind, unit, host.service.programmes, language, today)
-        faults = (*guards(fields, digest, unit.id, kind, now), *faults)
+        faults = in_page_order((*guards(fields, digest, unit.id, kind, now), *faults))
         if faults or typed is None:
             return _page(host, secrets, request, unit, kind, shown(fields), faults)
         try:
@@ -237,6 +238,7 @@ def _page(
         fields=typed,
         errors=errors,
         programmes=offered,
+        kept_months=max(programmes.rules(one, unit.id, today).retention_months for one in unit.programmes),
         stamp=opened or (stamp(secrets.digest, unit.id, kind, now) if kind else ""),
         left_empty=LEFT_EMPTY,
         ticked=TICKED,

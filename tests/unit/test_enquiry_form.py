@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.intake.documents import Fault
 from services.intake.enquiry_form import (
     KINDS,
     LEFT_EMPTY,
+    PAGE_ORDER,
     TICKED,
     TOO_OLD_SECONDS,
     TOO_QUICK_SECONDS,
     Kind,
     Typed,
     guards,
+    in_page_order,
     programmes_for,
     read,
     shown,
@@ -200,6 +203,20 @@ def test_what_nobody_sees_is_left_empty_and_what_a_person_ticks_is_ticked() -> N
     assert guarded(LATER) == []
     assert guarded(LATER, **{LEFT_EMPTY: "https://example.org"}) == ["left_empty"]
     assert guarded(LATER, **{TICKED: None}) == ["tick"]
+
+
+def test_faults_stand_in_the_order_of_the_page_and_being_quick_is_said_alone() -> None:
+    codes = [("tick", TICKED), ("bad_phone", "phone"), ("missing", "name"), ("left_empty", "")]
+    mixed = [Fault(code=code, field=field) for code, field in (("too_quick", ""), *codes)]
+    assert [one.field for one in in_page_order(mixed)] == ["", "name", "phone", TICKED]
+    assert in_page_order(mixed[:1]) == tuple(mixed[:1])
+
+
+def test_every_fault_has_its_place_on_the_page() -> None:
+    nothing: dict[str, Any] = {name: {} for name in PAGE_ORDER}
+    for kind in KINDS:
+        _, found = read(nothing, kind, DK, PROGRAMMES, "da", TODAY)
+        in_page_order((*found, *guards(nothing, digest, DK.id, kind, NOW)))
 
 
 def test_what_was_typed_is_shown_again_and_nothing_that_cannot_be() -> None:
