@@ -24,6 +24,7 @@ from shared.contracts.intake import EnquiryMade
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
+    MatchMeetingBooked,
     MatchProposed,
     ProposalAnswerDue,
     ProposalAnswered,
@@ -119,6 +120,7 @@ def _of_check_in(event: type[CaseFields], template: str) -> Telling:
     )
 
 
+EVERYBODY = frozenset({"candidate", "host", "mentor", "staff"})
 FRAME = ("starts_on", "ends_on", "hours_per_week")
 
 TEMPLATES: tuple[Telling, ...] = (
@@ -128,6 +130,7 @@ TEMPLATES: tuple[Telling, ...] = (
     Telling(ProposalAnswerDue, "answer_reminder", not_answered, while_open=True, until=("answer_by",)),
     Telling(ProposalLapsed, "lapsed", told),
     Telling(ProposalWithdrawn, "withdrawn", told),
+    Telling(MatchMeetingBooked, "match_meeting", parties, ("at", "mode"), until=("at",), sides=EVERYBODY),
     Telling(MatchAgreed, "match_agreed", parties, FRAME, while_open=True),
     Telling(MatchCancelled, "match_cancelled", parties),
     Telling(PlacementStarted, "placement_started", parties, ("started_on", "ends_on"), while_open=True),

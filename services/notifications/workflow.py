@@ -39,6 +39,7 @@ from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
+    MatchMeetingBooked,
     MatchProposed,
     ProposalAnswerDue,
     ProposalAnswered,
@@ -228,6 +229,7 @@ WORKFLOW = Workflow(
             On(ProposalAnswered, "none open", "open closed", tell_of_answer),
             On(ProposalLapsed, "none open", "closed", tell_the_end),
             On(ProposalWithdrawn, "none open", "closed", tell_the_end),
+            On(MatchMeetingBooked, "none open", "open", tell),
             On(MatchAgreed, "none open", "open", tell),
             On(PlacementStarted, "none open", "open", tell),
             On(CheckInBooked, "none open", "open", tell),

@@ -27,6 +27,7 @@ from shared.contracts.followup import (
 )
 from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import (
+    MatchMeetingBooked,
     MatchProposed,
     ProposalAnswerDue,
     ProposalAnswered,
@@ -66,6 +67,7 @@ OF_THE_MATTER = (
     ProposalAnswered(**QUESTION, by=HOST.person_id, answer="no", reason="other"),
     ProposalLapsed(**QUESTION),
     ProposalWithdrawn(**QUESTION, reason="withdrawn"),
+    MatchMeetingBooked(**QUESTION, at=IN_A_WEEK, mode="phone"),
     agreed(CASE),
     cancelled(CASE),
     PlacementStarted(**PLACEMENT, place_id=PLACE, started_on=TODAY),
