@@ -84,15 +84,25 @@ class Mail(Document):
     reason: Code | None = None
 
 
+class MovedCase(Document):
+    """A case that was handed over, and to which unit."""
+
+    id: UUID
+    state: Literal["moved"]
+    unit: str
+
+
 @dataclass(frozen=True)
 class State:
-    """The rows that a message concerns; None: it does not exist yet. `mails` are all to one person."""
+    """The rows that a message concerns; None: it does not exist yet. `mails` are all to one person, or all
+    of one case."""
 
     ids: Mapping[str, Any]
     mail: Mail | None = None
     contact: ContactFile | None = None
     matter: Matter | None = None
     mails: tuple[Mail | None, ...] = ()
+    case: MovedCase | None = None
 
 
 class MailResult(Timer):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from services.notifications.documents import ContactFile, Mail, MailResult, Matter
-from services.notifications.store import mails_to
+from services.notifications.documents import ContactFile, Mail, MailResult, Matter, MovedCase
+from services.notifications.store import mails_of_cases, mails_to
 from shared.contracts.followup import FollowupEvent
-from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
+from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import MatchAgreed, MatchCancelled
 from shared.contracts.notifications import RetryMail
 from shared.corridor import Refs, Table
@@ -21,20 +21,28 @@ TABLES = {
     "contact": Table("contact", ContactFile),
     "matter": Table("matter", Matter),
     "mails": Table("mail", Mail),
+    "case": Table("moved_case", MovedCase),
 }
 
 
 async def concerns(connection: Connection, messages: Sequence[Message]) -> list[Refs]:
-    """Rows by field of `State`, for each message; all but an erasure carry what is needed."""
+    """Rows by field of `State`, for each message; all but an erasure and a handing over carry what is
+    needed."""
     bodies = [message.body for message in messages]
     erased = [body.person_id for body in bodies if isinstance(body, SubjectErased) and body.kind == "person"]
     mails = await mails_to(connection, erased)
-    return [
-        {"contact": body.subject_id, "mails": mails.get(body.subject_id, ())}
-        if isinstance(body, SubjectErased)
-        else concerned(body)
-        for body in bodies
-    ]
+    moved = [body.case_id for body in bodies if isinstance(body, CaseAssigned) and body.handed_over_from]
+    of_cases = await mails_of_cases(connection, moved)
+
+    def rows(body: Any) -> Refs:
+        match body:
+            case SubjectErased():
+                return {"contact": body.subject_id, "mails": mails.get(body.subject_id, ())}
+            case CaseAssigned():
+                return {"case": body.case_id, "mails": of_cases.get(body.case_id, ())}
+        return concerned(body)
+
+    return [rows(body) for body in bodies]
 
 
 def concerned(body: Any) -> Refs:

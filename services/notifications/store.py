@@ -30,14 +30,24 @@ class Letter:
 
 async def mails_to(connection: Connection, people: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
     """All mails to each of these people, in one order."""
-    if not people:
+    return await _mails_by("person_id", connection, people)
+
+
+async def mails_of_cases(connection: Connection, cases: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """All mails of each of these cases, in one order."""
+    return await _mails_by("case_id", connection, cases)
+
+
+async def _mails_by(column: str, connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    if not ids:
         return {}
     rows = await connection.fetch(
-        "SELECT id, person_id FROM mail WHERE person_id = ANY($1::uuid[]) AND doc IS NOT NULL", people
+        f"SELECT id, {column} AS by FROM mail WHERE {column} = ANY($1::uuid[]) AND doc IS NOT NULL",  # noqa: S608
+        ids,
     )
     found: dict[UUID, tuple[UUID, ...]] = {}
     for row in sorted(rows, key=lambda row: row["id"].int):
-        found[row["person_id"]] = (*found.get(row["person_id"], ()), row["id"])
+        found[row["by"]] = (*found.get(row["by"], ()), row["id"])
     return found
 
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.notifications import handing_over
 from services.notifications.documents import (
     ContactFile,
     Mail,
@@ -35,7 +36,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
+from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
@@ -252,4 +253,5 @@ WORKFLOW = Workflow(
         ),
         ends=("sent", "superseded"),
     ),
+    Lifecycle("case", (On(CaseAssigned, "none moved", "moved", handing_over.assigned),), ends=("moved",)),
 )

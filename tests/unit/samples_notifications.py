@@ -25,7 +25,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import Contact, EnquiryMade, SubjectErased
+from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, SubjectErased
 from shared.contracts.matching import (
     MatchMeetingBooked,
     MatchProposed,
@@ -90,6 +90,10 @@ ERASED = tuple(
     SubjectErased(subject_id=CANDIDATE.person_id, kind=kind, person_id=CANDIDATE.person_id)
     for kind in ("person", "case")
 )
+ASSIGNED = tuple(
+    CaseAssigned(**frame(CASE), caseworker=derived_id("sample", "caseworker"), handed_over_from=unit)
+    for unit in (None, "DK-0851/aalborg")
+)
 OF_THE_MAIL = (
     MailTaken(**RESULT),
     MailPutOff(**RESULT, reason="try_later"),
@@ -102,6 +106,7 @@ BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
     (("matter",), OF_THE_MATTER),
     (("contact",), OF_THE_CONTACT),
     (("contact", "mails"), ERASED),
+    (("case", "mails"), ASSIGNED),
     (("mail", "contact"), OF_THE_MAIL),
     (("mail",), (RetryMail(mail_id=MAIL),)),
 )
@@ -109,7 +114,7 @@ BODIES: tuple[tuple[tuple[str, ...], tuple[BaseModel, ...]], ...] = (
 SERVICE = Samples(
     WORKFLOW,
     State,
-    {"matter": MATTER, "contact": CANDIDATE.person_id, "mail": MAIL},
+    {"matter": MATTER, "contact": CANDIDATE.person_id, "mail": MAIL, "case": CASE},
     (
         Sample(PROPOSED, NOW, ("matter",)),
         *(Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, bodies in BODIES for body in bodies),
