@@ -23,6 +23,7 @@ from services.intake.register_api import units_asked
 from services.intake.rules import Standing, standings
 from services.intake.sealing import Secrets
 from services.intake.settling import rules_of, today_in
+from services.intake.similar import perhaps_the_same
 from services.intake.why import all_steps, why_not_yet
 from shared import contracts
 from shared.access import NotAllowed
@@ -151,10 +152,12 @@ def _cases(host: Host) -> None:
 
     @app.get("/intake/api/cases/{case_id}", tags=["reading"], response_model=None)
     async def case(request: Request, case_id: UUID) -> Response:
-        """One case, and how its preparation stands."""
+        """One case, how its preparation stands, and who the candidate perhaps is besides."""
         actor = access.staff(request, *STAFF)
         async with host.pool.acquire() as connection:
             stored = await case_seen(host, connection, actor, case_id)
+            person = await queries.person(connection, stored.case.person_id)
+            alike = await perhaps_the_same(connection, person, actor.units) if person else []
         found, version = stored
         more = found.model_dump(
             mode="json",
@@ -165,8 +168,14 @@ def _cases(host: Host) -> None:
             },
         )
         match = found.match.model_dump(mode="json") if found.match else None
-        steps = all_steps(found, *rules_for(host, found))
-        return JSONResponse({**case_json(found, version), **more, "match": match, "steps": steps})
+        rules = rules_for(host, found)
+        beside = {
+            "match": match,
+            "steps": all_steps(found, *rules),
+            "perhaps_the_same": sorted(str(one.id) for one in alike),
+            "short_of_labour": list(rules[0].short_of_labour),
+        }
+        return JSONResponse({**case_json(found, version), **more, **beside})
 
     @app.get("/intake/api/cases/{case_id}/why-not-yet", tags=["reading"], response_model=None)
     async def why(request: Request, case_id: UUID) -> Response:
