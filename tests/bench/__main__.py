@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from tests.bench import corridor, idle, referrals
+from tests.bench import corridor, idle, matching, referrals
 from tests.bench.servers import CannotRun, Servers, running
 from tests.bench.shown import Line, Shown, print_table
 
@@ -26,7 +26,7 @@ Measure = Callable[[Servers, Shown], Coroutine[Any, Any, tuple[dict[str, Any], l
 PARTS: dict[str, tuple[Measure, ...]] = {
     "corridor": (corridor.measure, idle.measure),
     "referrals": (referrals.measure,),
-    "matching": (),
+    "matching": (matching.measure,),
     "followup": (),
     "mail": (),
 }

@@ -18,7 +18,7 @@ from services.matching.solver.best import best_pairs, in_order
 from services.matching.solver.columns import columns_of
 from services.matching.solver.edges import Asking, Candidate, Offered, broken, reasons
 from services.matching.solver.pool import Solution
-from services.matching.solver.pricing import solve_columns
+from services.matching.solver.pricing import solve_whole
 from services.matching.solver.session import Session
 
 
@@ -43,7 +43,7 @@ class Explained:
     def __init__(self, candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking) -> None:
         self.asking = asking
         self.candidates, self.places = in_order(candidates, places)
-        solved = solve_columns(columns_of(self.candidates, self.places, asking), most=max(1, len(places)))
+        solved = solve_whole(columns_of(self.candidates, self.places, asking))
         self._session = Session(solved.graph, solved.state, solved.frontier)
         self._offset = solved.offset
         self._number = {self.candidates[one].id: i for i, one in enumerate(solved.candidates.tolist())}

@@ -111,6 +111,13 @@ def graph_of(
     )
 
 
+def no_graph(candidates: int) -> Graph:
+    """A graph without edges and places."""
+    longs, ints = np.zeros(candidates, np.int64), np.zeros(candidates, np.int32)
+    nothing = np.zeros(0, np.int32)
+    return graph_of(longs, ints, nothing, nothing, longs, ints, nothing, nothing)
+
+
 @compiled
 def _chain(
     start: Longs,

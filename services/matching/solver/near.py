@@ -20,7 +20,7 @@ import numpy as np
 
 from services.matching.solver.columns import CODES, Asked, Columns, Offers, Seekers
 from services.matching.solver.compiled import compiled, inlined, searching
-from services.matching.solver.graph import Graph, Ints, Longs
+from services.matching.solver.graph import Graph, Ints, Longs, no_graph
 from services.matching.solver.grid import Grid, runs
 from services.matching.solver.pairs import breaks, points_of
 
@@ -102,6 +102,14 @@ def worth_asking(
     if not found:
         return Near(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32))
     return Near(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def all_edges(columns: Columns, ground: Ground, rows: Longs) -> Near:
+    """Every edge of the candidates `rows`, candidate by candidate."""
+    size, places = len(columns.seekers.numbers), len(columns.offers.numbers)
+    # With no graph, and duals that everything is worth more than, nothing is left out.
+    duals = Duals(np.full(size, -NEVER), np.zeros(places, np.int64), np.empty(size, np.int64))
+    return worth_asking(columns, ground, rows, no_graph(size), duals, 0)
 
 
 def doubtful(columns: Columns, ground: Ground, rows: Longs, before: Duals, u: Longs, p: Longs) -> Longs:

@@ -18,7 +18,7 @@ import numpy as np
 from services.matching.solver.certificate import prove
 from services.matching.solver.columns import FREE, OVERDUE, Columns
 from services.matching.solver.frontier import Frontier, frontier_of
-from services.matching.solver.graph import Graph, Longs, State, empty_state, graph_of, with_room
+from services.matching.solver.graph import Graph, Ints, Longs, State, empty_state, graph_of, with_room
 from services.matching.solver.grid import grid_of, reordered
 from services.matching.solver.near import (
     NEVER,
@@ -26,11 +26,12 @@ from services.matching.solver.near import (
     Duals,
     Ground,
     Near,
+    all_edges,
     best_edges,
     doubtful,
     worth_asking,
 )
-from services.matching.solver.optimum import approach, best_of, offset_of
+from services.matching.solver.optimum import approach, best_of, offset_of, solve_graph
 from services.matching.solver.repair import add_rows, mend
 
 MOST_EDGES = 40
@@ -75,17 +76,38 @@ def solve_columns(columns: Columns, most: int = MOST_EDGES) -> Solved:
     columns = reordered(columns, candidates, places)
     ranks = candidates.astype(np.int32), places.astype(np.int32)
     best = best_edges(columns, ground, ranks, most)
-    overdue = columns.seekers.numbers[:, OVERDUE] != 0
-    offset = offset_of(best_of(best.start, best.length, best.worth), overdue)
-    extra = np.where(overdue, offset, 0).astype(np.int64)
-    # No place takes more than there are candidates, however many it could.
-    capacity = np.clip(columns.offers.numbers[:, FREE], 0, len(candidates)).astype(np.int32)
-    graph = graph_of(best.start, best.length, best.to, best.worth, extra, ranks[0], capacity, ranks[1])
+    graph, offset = _graph(columns, (candidates, places), best.start, best.length, best.to, best.worth)
     state, frontier = empty_state(len(candidates), len(places)), frontier_of(len(places))
     approach(graph, state, frontier)
     graph, looks = price(columns, ground, best, graph, state, frontier)
     prove(graph, state)
     return Solved(columns, ground, candidates, places, graph, state, frontier, offset, looks)
+
+
+def solve_whole(columns: Columns) -> Solved:
+    """The same with every edge written down, for a session or explanations: memory grows with all edges."""
+    grid, begins, candidates, places = grid_of(columns)
+    ground = Ground(grid, begins)
+    columns = reordered(columns, candidates, places)
+    rows, to, worth = all_edges(columns, ground, np.arange(len(candidates)))
+    length = np.bincount(rows, minlength=len(candidates)).astype(np.int32)
+    start = np.cumsum(length, dtype=np.int64) - length
+    graph, offset = _graph(columns, (candidates, places), start, length, to, worth)
+    state, frontier = solve_graph(graph)
+    return Solved(columns, ground, candidates, places, graph, state, frontier, offset, ())
+
+
+def _graph(
+    columns: Columns, orders: tuple[Longs, Longs], start: Longs, length: Ints, to: Ints, worth: Ints
+) -> tuple[Graph, int]:
+    """The graph of these rows, and what being overdue is worth in it."""
+    overdue = columns.seekers.numbers[:, OVERDUE] != 0
+    offset = offset_of(best_of(start, length, worth), overdue)
+    extra = np.where(overdue, offset, 0).astype(np.int64)
+    # No place takes more than there are candidates, however many it could.
+    capacity = np.clip(columns.offers.numbers[:, FREE], 0, len(start)).astype(np.int32)
+    rank, place_rank = (order.astype(np.int32) for order in orders)
+    return graph_of(start, length, to, worth, extra, rank, capacity, place_rank), offset
 
 
 def price(

@@ -10,7 +10,7 @@ import numpy as np
 
 from services.matching.solver.columns import CODES, EVER, REASONS, SEGMENTS, Asked, Columns, Offers, Seekers
 from services.matching.solver.near import rules_in_the_way
-from services.matching.solver.pricing import solve_columns
+from services.matching.solver.pricing import solve_columns, solve_whole
 from services.matching.solver.session import Session
 
 SIZE = 3
@@ -36,6 +36,7 @@ def rehearse() -> None:
     # With one edge to a candidate, the others have to be asked for.
     solved = solve_columns(columns, most=1)
     rules_in_the_way(columns, np.arange(SIZE))
+    solved = solve_whole(columns)
     session = Session(solved.graph, solved.state, solved.frontier)
     session.add_candidate(np.arange(SIZE, dtype=np.int32), np.ones(SIZE, np.int32))
     session.open(0)
