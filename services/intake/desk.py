@@ -75,16 +75,12 @@ def person(
         errors.append(("bad_email", f"{path}.email", "this can be no address"))
     if said.phone and said.phone.strip() and phone is None:
         errors.append(("bad_phone", f"{path}.phone", "this can be no number"))
-    if said.channel != "email" or email:
-        channel = said.channel
-    else:
-        channel = "phone" if phone or not said.email else "letter"
     reached = {
         "name": said.name,
         "email": email,
         "phone": phone,
-        "language": said.language,
-        "channel": channel,
+        "language": _language(known, said, unit),
+        "channel": _channel(known, said, email, phone),
     } | {name: value for name, value in more.items() if value is not None}
     if known is None:
         return Person(id=id_, controller=unit.controller, **reached), tuple(errors)
@@ -95,6 +91,23 @@ def person(
     if changed != known:
         changed = changed.model_copy(update={"contact_version": known.contact_version + 1})
     return changed, tuple(errors)
+
+
+def _language(known: Person | None, said: ContactDetails, unit: Unit) -> str:
+    """The one that was said, else what is known of them, else the unit's own."""
+    if "language" in said.model_fields_set:
+        return said.language
+    return known.language if known is not None else unit.languages[0]
+
+
+def _channel(known: Person | None, said: ContactDetails, email: str | None, phone: str | None) -> str:
+    """How they wish to be reached, as far as they can be; a letter where there is nothing else."""
+    wished = said.channel
+    if "channel" not in said.model_fields_set and known is not None and (known.email or not email):
+        wished = known.channel
+    if wished == "email" and not email:
+        return "phone" if phone else "letter"
+    return wished
 
 
 def told(known: Person | None, now_known: Person | None) -> tuple[Contact, ...]:

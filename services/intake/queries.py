@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.intake.documents import CaseFile, HostFile, Mentor, Person, Place, Referral
+from services.intake.documents import CaseFile, Person, Referral
 from shared.messages import Actor
 from shared.postgres import Connection
 
@@ -32,11 +32,11 @@ class Found(NamedTuple):
     next: str | None
 
 
-def _cursor(*parts: object) -> str:
+def cursor_of(*parts: object) -> str:
     return urlsafe_b64encode(json.dumps([str(part) for part in parts]).encode()).decode()
 
 
-def _after(cursor: str | None) -> tuple[str, ...]:
+def read_cursor(cursor: str | None) -> tuple[str, ...]:
     """Raises `ValueError` for what is no cursor of ours."""
     if not cursor:
         return ()
@@ -58,7 +58,7 @@ async def cases(
 ) -> Found:
     """Cases with their person's name, newest first. `q` is a part of a name, or a whole reference or id;
     `caseworkers` are those whose cases are asked for (all, if it is not said)."""
-    after = _after(cursor)
+    after = read_cursor(cursor)
     opened_at, id_ = (after[0], UUID(after[1])) if len(after) == 2 else (None, None)
     rows = await connection.fetch(
         "SELECT c.id, c.version, c.doc::text AS doc, p.name, c.opened_at FROM case_file c "
@@ -71,20 +71,20 @@ async def cases(
         sorted(units),
         state or None,
         q or None,
-        f"%{_as_pattern(q.lower())}%" if q else None,
+        f"%{as_pattern(q.lower())}%" if q else None,
         opened_at,
         id_,
         limit + 1,
         None if caseworkers is None else sorted(caseworkers),
     )
     shown = rows[:limit]
-    following = _cursor(shown[-1]["opened_at"], shown[-1]["id"]) if len(rows) > limit else None
+    following = cursor_of(shown[-1]["opened_at"], shown[-1]["id"]) if len(rows) > limit else None
     return Found(
         [(CaseFile.model_validate_json(row["doc"]), row["version"], row["name"]) for row in shown], following
     )
 
 
-def _as_pattern(text: str) -> str:
+def as_pattern(text: str) -> str:
     for special in ("\\", "%", "_"):
         text = text.replace(special, f"\\{special}")
     return text
@@ -115,12 +115,19 @@ async def person(connection: Connection, person_id: UUID) -> Person | None:
 
 
 async def units_of_person(connection: Connection, person_id: UUID) -> set[str]:
-    """The units in which somebody has a case, or stands for a host, or is a mentor."""
+    """The units in which somebody has a case, stands for a host or a partner, is a buddy, a mentor, a role
+    model or a colleague."""
     rows = await connection.fetch(
         "SELECT unit FROM case_file WHERE person_id = $1 OR guardian_id = $1 "
         "UNION SELECT unit FROM host WHERE contact_person_id = $1 "
-        "UNION SELECT unit FROM mentor WHERE id = $1 AND doc IS NOT NULL",
+        "UNION SELECT unit FROM host "
+        "WHERE doc ->> 'buddy_id' IS NOT NULL AND (doc ->> 'buddy_id')::uuid = $1 "
+        "UNION SELECT unit FROM partner WHERE contact_person_id = $1 "
+        "UNION SELECT unit FROM mentor WHERE id = $1 AND doc IS NOT NULL "
+        "UNION SELECT unit FROM staff WHERE id = $1 AND doc IS NOT NULL "
+        "UNION SELECT unit FROM unit_file WHERE doc -> 'role_models' @> $2::jsonb",
         person_id,
+        json.dumps([{"person_id": str(person_id)}]),
     )
     return {row["unit"] for row in rows}
 
@@ -144,11 +151,16 @@ async def names(connection: Connection, ids: Iterable[UUID], units: Collection[s
         "EXISTS (SELECT 1 FROM case_file c WHERE c.person_id = p.id AND c.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM case_file c WHERE c.guardian_id = p.id AND c.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM host h WHERE h.contact_person_id = p.id AND h.unit = ANY($2::text[])) "
+        "OR EXISTS (SELECT 1 FROM host h WHERE h.doc ->> 'buddy_id' IS NOT NULL "
+        "AND (h.doc ->> 'buddy_id')::uuid = p.id AND h.unit = ANY($2::text[])) "
+        "OR EXISTS (SELECT 1 FROM partner o WHERE o.contact_person_id = p.id AND o.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM mentor m WHERE m.id = p.id AND m.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM staff s WHERE s.id = p.id "
         "AND (s.unit = ANY($2::text[]) OR s.doc -> 'units' ?| $2::text[]))) "
         "UNION ALL SELECT h.id, h.name FROM host h "
-        "WHERE h.id = ANY($1::uuid[]) AND h.doc IS NOT NULL AND h.unit = ANY($2::text[])",
+        "WHERE h.id = ANY($1::uuid[]) AND h.doc IS NOT NULL AND h.unit = ANY($2::text[]) "
+        "UNION ALL SELECT o.id, o.name FROM partner o "
+        "WHERE o.id = ANY($1::uuid[]) AND o.doc IS NOT NULL AND o.unit = ANY($2::text[])",
         sorted(set(ids)),
         sorted(units),
     )
@@ -190,7 +202,7 @@ async def note_look(
 
 async def looks(connection: Connection, person_id: UUID, cursor: str | None, limit: int = PAGE) -> Found:
     """Who looked at somebody, the latest first."""
-    after = _after(cursor)
+    after = read_cursor(cursor)
     rows = await connection.fetch(
         "SELECT position, looked_at, subject, looker_id, at_what FROM look "
         "WHERE person_ids @> ARRAY[$1::uuid] AND ($2::bigint IS NULL OR position < $2) "
@@ -210,33 +222,8 @@ async def looks(connection: Connection, person_id: UUID, cursor: str | None, lim
             }
             for row in shown
         ],
-        _cursor(shown[-1]["position"]) if len(rows) > limit else None,
+        cursor_of(shown[-1]["position"]) if len(rows) > limit else None,
     )
-
-
-LISTS: Mapping[str, type[HostFile] | type[Mentor] | type[Place]] = {
-    "host": HostFile,
-    "mentor": Mentor,
-    "place": Place,
-}
-
-
-async def listed(
-    connection: Connection, table: str, units: Collection[str], cursor: str | None = None, limit: int = PAGE
-) -> Found:
-    """Hosts, mentors or places of the units, by id, with their versions."""
-    after = _after(cursor)
-    rows = await connection.fetch(
-        f"SELECT id, version, doc::text AS doc FROM {table} "  # noqa: S608
-        "WHERE doc IS NOT NULL AND unit = ANY($1::text[]) "
-        "AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3",
-        sorted(units),
-        UUID(after[0]) if after else None,
-        limit + 1,
-    )
-    shown = rows[:limit]
-    following = _cursor(shown[-1]["id"]) if len(rows) > limit else None
-    return Found([(LISTS[table].model_validate_json(row["doc"]), row["version"]) for row in shown], following)
 
 
 async def referrals(connection: Connection, reference: str, source: str | None) -> list[Referral]:

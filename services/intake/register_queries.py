@@ -6,6 +6,7 @@ part of it; whoever shows a person's name, or finds people by it, writes down th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
@@ -221,3 +222,32 @@ async def partner_names(connection: Connection, units: Collection[str]) -> list[
         sorted(units),
     )
     return [(str(row["id"]), row["name"]) for row in rows]
+
+
+class Wish(NamedTuple):
+    """A host or a mentor who wishes training, by name."""
+
+    id: UUID
+    side: str
+    name: str
+    unit: str
+    topics: tuple[str, ...]
+
+
+async def training_wished(connection: Connection, units: Collection[str], limit: int) -> list[Wish]:
+    """Who wishes training in the units."""
+    rows = await connection.fetch(
+        "SELECT h.id, 'host' AS side, h.name, h.unit, h.doc -> 'training_wished' AS topics FROM host h "
+        "WHERE h.doc IS NOT NULL AND h.unit = ANY($1::text[]) "
+        "AND jsonb_array_length(coalesce(h.doc -> 'training_wished', '[]')) > 0 "
+        "UNION ALL SELECT m.id, 'mentor', p.name, m.unit, m.doc -> 'training_wished' FROM mentor m "
+        "JOIN person p ON p.id = m.id WHERE m.doc IS NOT NULL AND m.unit = ANY($1::text[]) "
+        "AND jsonb_array_length(coalesce(m.doc -> 'training_wished', '[]')) > 0 "
+        "ORDER BY name, id LIMIT $2",
+        sorted(units),
+        limit,
+    )
+    return [
+        Wish(row["id"], row["side"], row["name"], row["unit"], tuple(json.loads(row["topics"])))
+        for row in rows
+    ]

@@ -17,14 +17,3 @@ async def persons_of(connection: Connection, keys: Iterable[UUID]) -> dict[UUID,
         "SELECT id, person_id FROM person_key WHERE id = ANY($1::uuid[]) AND doc IS NOT NULL", wanted
     )
     return {row["id"]: row["person_id"] for row in rows}
-
-
-async def contact_persons_of(connection: Connection, hosts: Iterable[UUID]) -> dict[UUID, UUID]:
-    """The contact persons of hosts."""
-    wanted = sorted(set(hosts))
-    if not wanted:
-        return {}
-    rows = await connection.fetch(
-        "SELECT id, contact_person_id FROM host WHERE id = ANY($1::uuid[]) AND doc IS NOT NULL", wanted
-    )
-    return {row["id"]: row["contact_person_id"] for row in rows}
