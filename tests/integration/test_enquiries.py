@@ -43,6 +43,11 @@ async def test_the_door_offers_three_forms_in_three_languages(browser: httpx.Asy
         assert [f"kind={kind}" in page.text for kind in KINDS] == [True, True, True]
     assert "referrer-policy" in page.headers and "no-store" in page.headers["cache-control"]
     assert (await browser.get("/intake/enquiry/nowhere")).status_code == 404
+    notice = str(uuid4())
+    page = await browser.get(f"/intake/enquiry/{CORPS}?notice={notice}")
+    assert page.text.count(f"kind=mentor&amp;notice={notice}") == 1
+    page = await browser.get(f"/intake/enquiry/{CORPS}?kind=mentor&notice={notice}")
+    assert f'name="notice" value="{notice}"' in page.text
 
 
 async def test_a_confirmed_candidate_is_a_case_by_the_referrals_own_code(
