@@ -16,9 +16,9 @@ from services.followup.check_ins import nothing_to_come
 from services.followup.documents import Placement, State
 from services.followup.rules import local_day, zone
 from services.followup.telling import ended_event
+from shared.blanking import blanked
 from shared.contracts.intake import SubjectErased
 from shared.contracts.model import Event, Party
-from shared.erasing import blanked
 from shared.messages import Cancel, Decision, Ignored, Message
 from shared.programmes import Programmes
 

@@ -15,10 +15,10 @@ from uuid import UUID
 from services.matching import wanted
 from services.matching.documents import Place, State
 from services.matching.effects import Rows, about, everybody, freed, look_again, pool_changes, withdrawn
+from shared.blanking import blanked
 from shared.contracts.intake import PlaceOffered, Profile, SubjectErased
 from shared.contracts.matching import MatchCancelled
 from shared.contracts.model import Event, Party
-from shared.erasing import blanked
 from shared.messages import Append, Decision, Ignored, Message
 from shared.programmes import Programmes
 

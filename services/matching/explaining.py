@@ -13,18 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from services.matching.solver.edges import (
-    LEVELS,
-    Asking,
-    Candidate,
-    Offered,
-    broken,
-    plan_of,
-    pool_of,
-    reasons,
-)
-from services.matching.solver.optimum import solve
-from services.matching.solver.pool import Edge, Pool, Solution
+from services.matching.solver.best import best_pairs
+from services.matching.solver.edges import LEVELS, Asking, Candidate, Offered, broken, reasons
+from services.matching.solver.pool import Solution
 from shared.contracts.intake import PlaceOffered
 from shared.contracts.matching import WouldHelp
 from shared.contracts.model import Hours, derived_id
@@ -36,6 +27,7 @@ DAYTIME = tuple(
 )
 FURTHER = 1.5
 MOST_NEAREST = 5
+NOTHING = WouldHelp(code="other", unlocks=0)
 MOST_KINDS = 12
 """So many kinds of places are tried for a whole list: those that most of the waiting describe."""
 
@@ -122,19 +114,12 @@ class Kind:
 def difference(before: Solution, after: Solution) -> Difference:
     """What `after` has more and less than `before`."""
     was, now = ({edge.candidate for edge in one.pairs} for one in (before, after))
-    return Difference(
-        len(now) - len(was),
-        after.total - before.total,
-        tuple(sorted(now - was, key=lambda id_: id_.int)),
-        tuple(sorted(was - now, key=lambda id_: id_.int)),
-    )
+    return _difference(was, now, after.total - before.total)
 
 
-def pool_and_solution(
-    candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking
-) -> tuple[Pool, Solution]:
-    pool = pool_of(candidates, places, asking)
-    return pool, solve(pool)
+def _difference(was: set[UUID], now: set[UUID], points: int) -> Difference:
+    gained, lost = (tuple(sorted(ids, key=lambda id_: id_.int)) for ids in (now - was, was - now))
+    return Difference(len(now) - len(was), points, gained, lost)
 
 
 def nearest(
@@ -150,16 +135,20 @@ def helped_by(
     candidate: Candidate, candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking
 ) -> tuple[WouldHelp, ...]:
     """The single changes that would place this candidate, whom the best solution leaves without a place."""
-    pool, solution = pool_and_solution(candidates, places, asking)
-    if candidate.id in {edge.candidate for edge in solution.pairs}:
+    before = best_pairs(candidates, places, asking)
+    if candidate.id in {edge.candidate for edge in before.pairs}:
         return ()
-    return would_help(candidate, places, asking, pool, solution)
+    return would_help(candidate, candidates, places, asking, before)
 
 
 def would_help(
-    candidate: Candidate, places: Sequence[Offered], asking: Asking, pool: Pool, solution: Solution
+    candidate: Candidate,
+    candidates: Sequence[Candidate],
+    places: Sequence[Offered],
+    asking: Asking,
+    before: Solution,
 ) -> tuple[WouldHelp, ...]:
-    """The single changes that would place this candidate, or somebody else in their stead, the most first.
+    """The single changes with which more are placed than `before`, the most first.
 
     A change is tried only where a place is a near miss: one that no other rule keeps from the candidate.
     """
@@ -171,46 +160,23 @@ def would_help(
     found: list[WouldHelp] = []
     for code, (rule, change) in CHANGES.items():
         if rule in near:
-            changed = _instead(pool, change(candidate, places), places, asking)
-            more = difference(solution, solve(changed)).placed
-            if more > 0:
-                found.append(WouldHelp(code=code, unlocks=more))
-    if any(_room_places(candidate, one, places, asking, pool, solution) for one in near.get("capacity", ())):
-        found.append(WouldHelp(code="one_more_place", unlocks=1))
-    return tuple(sorted(found, key=lambda one: (-one.unlocks, one.code)))
+            changed = change(candidate, places)
+            instead = [changed if one.id == candidate.id else one for one in candidates]
+            found.append(WouldHelp(code=code, unlocks=_more(before, best_pairs(instead, places, asking))))
+    for full in near.get("capacity", ())[:MOST_NEAREST]:
+        roomy = [replace(one, free=one.free + 1) if one.id == full.id else one for one in places]
+        found.append(
+            WouldHelp(code="one_more_place", unlocks=_more(before, best_pairs(candidates, roomy, asking)))
+        )
+    best: dict[str, WouldHelp] = {}
+    for one in found:
+        if one.unlocks > best.get(one.code, NOTHING).unlocks:
+            best[one.code] = one
+    return tuple(sorted(best.values(), key=lambda one: (-one.unlocks, one.code)))
 
 
-def _instead(pool: Pool, changed: Candidate, places: Sequence[Offered], asking: Asking) -> Pool:
-    """The pool with this candidate as they would be."""
-    others = (edge for edge in pool.edges if edge.candidate != changed.id)
-    own = (
-        edge_of(changed, place, asking)
-        for place in places
-        if next(broken(changed, place, asking), None) is None
-    )
-    return Pool.of(pool.candidates, pool.places, (*others, *own))
-
-
-def _room_places(
-    candidate: Candidate,
-    full: Offered,
-    places: Sequence[Offered],
-    asking: Asking,
-    pool: Pool,
-    solution: Solution,
-) -> bool:
-    """Whether one more opening of this full place would place somebody more."""
-    roomy = replace(full, free=full.free + 1)
-    openings = (replace(one, free=roomy.free) if one.id == full.id else one for one in pool.places)
-    wider = Pool.of(pool.candidates, openings, (*pool.edges, edge_of(candidate, roomy, asking)))
-    return difference(solution, solve(wider)).placed > 0
-
-
-def edge_of(candidate: Candidate, place: Offered, asking: Asking) -> Edge:
-    """The pair as an edge, whatever speaks against it."""
-    why = reasons(candidate, place, asking)
-    points = max(1, sum(one.points for one in why))
-    return Edge(candidate.id, place.id, points, why, plan_of(candidate, place))
+def _more(before: Solution, after: Solution) -> int:
+    return len(after.pairs) - len(before.pairs)
 
 
 def with_added(
@@ -222,26 +188,28 @@ def with_added(
 ) -> Difference:
     """What if these places were there: who would be placed, and what would change for others."""
     thought_of = [Offered(offer.place_id, offer, offer.capacity) for offer in added]
-    return difference(before, solve(pool_of(candidates, [*places, *thought_of], asking)))
+    return difference(before, best_pairs(candidates, [*places, *thought_of], asking))
 
 
 def cost_of_forcing(
-    candidate: Candidate, place: Offered, asking: Asking, pool: Pool, before: Solution
+    candidate: Candidate,
+    place: Offered,
+    candidates: Sequence[Candidate],
+    places: Sequence[Offered],
+    asking: Asking,
+    before: Solution,
 ) -> Difference:
     """What it costs the others if this pair is proposed, whatever speaks against it.
 
     The candidate and one opening leave the pool; their own pair then counts with its points.
     """
-    openings = [replace(one, free=one.free - 1) if one.id == place.id else one for one in pool.places]
-    rest = Pool.of(
-        (one for one in pool.candidates if one.id != candidate.id),
-        openings,
-        (edge for edge in pool.edges if edge.candidate != candidate.id),
-    )
-    others = solve(rest)
-    forced = edge_of(candidate, place, asking)
-    after = Solution((*others.pairs, forced), others.total + forced.points)
-    return difference(before, after)
+    others = [one for one in candidates if one.id != candidate.id]
+    rest = [replace(one, free=one.free - 1) if one.id == place.id else one for one in places]
+    left = best_pairs(others, rest, asking)
+    own = max(1, sum(one.points for one in reasons(candidate, place, asking)))
+    was = {edge.candidate for edge in before.pairs}
+    now = {edge.candidate for edge in left.pairs} | {candidate.id}
+    return _difference(was, now, left.total + own - before.total)
 
 
 def kinds_wanted(
@@ -255,7 +223,7 @@ def kinds_wanted(
 
     The kinds are those that the waiting describe by their own wishes; each is really solved.
     """
-    _, before = pool_and_solution(candidates, places, asking)
+    before = best_pairs(candidates, places, asking)
     placed = {edge.candidate for edge in before.pairs}
     left = [one for one in candidates if one.id not in placed]
     described = Counter(kind for one in left for kind in kinds_of(one, town_of(one)))

@@ -26,10 +26,10 @@ from services.matching.explaining import (
     Kind,
     cost_of_forcing,
     kinds_wanted,
-    pool_and_solution,
     with_added,
 )
 from services.matching.overview import Overview, Share, overview, town_of
+from services.matching.solver.best import best_pairs
 from services.matching.solver.edges import Asking, broken
 from shared.commands import body_of
 from shared.contracts.intake import PlaceOffered
@@ -144,7 +144,7 @@ async def what_if(host: Host, pool: Read, asked: WhatIf) -> Difference:
     places = [offered_of(place) for place in pool.places]
 
     def work() -> Difference:
-        _, before = pool_and_solution(candidates, places, pool.asking)
+        before = best_pairs(candidates, places, pool.asking)
         return with_added(candidates, places, added, pool.asking, before)
 
     return await asyncio.to_thread(work)
@@ -169,11 +169,11 @@ async def cost(pool: Read, case: CaseFile, place: Place) -> Cost:
     places = [offered_of(one) for one in pool.places]
 
     def work() -> Cost:
-        solved = pool_and_solution(candidates, places, pool.asking)
+        before = best_pairs(candidates, places, pool.asking)
         against = tuple(broken(own, offered, pool.asking))
         breakers = pool.asking.rules.matching.breakers
         return Cost(
-            cost_of_forcing(own, offered, pool.asking, *solved),
+            cost_of_forcing(own, offered, candidates, places, pool.asking, before),
             against,
             {rule: list(breakers.get(rule, ())) for rule in against},
         )

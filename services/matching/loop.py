@@ -34,9 +34,12 @@ from pydantic import BaseModel
 from services.matching import queries
 from services.matching.documents import CaseFile, NoPairFound, PairFound, Place
 from services.matching.effects import asking_of, candidate_of, offered_of
-from services.matching.metrics import MATCH_SECONDS
-from services.matching.solver.best import best_pairs, why_none
+from services.matching.explaining import would_help
+from services.matching.metrics import MATCH_SECONDS, NOT_PROVEN
+from services.matching.solver.best import best_pairs, best_pairs_plainly, why_none
+from services.matching.solver.compiled import warm
 from services.matching.solver.edges import Asking
+from services.matching.solver.pool import NotProven, Solution
 from shared.contracts.model import derived_id
 from shared.corridor import Service, handle
 from shared.logs import where
@@ -47,6 +50,8 @@ log = structlog.get_logger()
 
 LONGEST_WAIT_SECONDS = 1.0
 MESSAGES_AT_ONCE = 200
+MOST_HELPED = 25
+"""For so many, who have waited longest, it is worked out what would help; a page does it for anybody."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Changed:
 
 async def loop(service: Service, dsn: str) -> None:
     """Solve pools as they change, woken by the rows; ends with an error if the database goes."""
+    log.info("solver_ready", service=service.name, seconds=round(await asyncio.to_thread(warm), 2))
     connection = await asyncpg.connect(dsn, timeout=5, command_timeout=30)
     try:
         woken = asyncio.Event()
@@ -139,23 +145,47 @@ async def solve_pool(service: Service, pool: Changed) -> bool:
         places = await queries.places_of_pool(connection, pool.unit, pool.programme)
     asking = asking_of(pool.programme, pool.unit, service.programmes, service.clock())
     began = time.perf_counter()
-    found = await asyncio.to_thread(find, cases, places, asking)
+    solution = await asyncio.to_thread(solved, cases, places, asking)
     MATCH_SECONDS.observe(time.perf_counter() - began)
-    messages = [_message(service, body, numbers) for body in found]
-    for start in range(0, len(messages), MESSAGES_AT_ONCE):
-        await handle(service, messages[start : start + MESSAGES_AT_ONCE])
+    # Proposals go out before anybody is told why there is none, which takes longer to find out.
+    await _send(service, pairs_of(solution, cases, places), numbers)
+    await _send(service, await asyncio.to_thread(left_out, solution, cases, places, asking), numbers)
     await service.pool.execute("DELETE FROM pool_change WHERE number = ANY($1::bigint[])", numbers)
     log.info("pool_solved", unit=pool.unit, programme=pool.programme, cases=len(cases), places=len(places))
     return True
 
 
+async def _send(service: Service, found: Sequence[PairFound | NoPairFound], numbers: Sequence[int]) -> None:
+    messages = [_message(service, body, numbers) for body in found]
+    for start in range(0, len(messages), MESSAGES_AT_ONCE):
+        await handle(service, messages[start : start + MESSAGES_AT_ONCE])
+
+
+def solved(cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking) -> Solution:
+    """The best pairs, proven. Should the quick way fail its own proof, the slow one is asked.
+
+    Raises `NotProven` if that fails too: then nothing is proposed, and the rows stay for another try.
+    """
+    candidates, offered = [candidate_of(case) for case in cases], [offered_of(place) for place in places]
+    try:
+        return best_pairs(candidates, offered, asking)
+    except NotProven as error:
+        NOT_PROVEN.inc()
+        log.error("solution_not_proven", programme=asking.rules.programme, cases=len(cases), **where(error))
+        return best_pairs_plainly(candidates, offered, asking)
+
+
 def find(cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking) -> list[PairFound | NoPairFound]:
     """The pairs of the best solution, and the cases that have none and do not know why. Pure."""
+    solution = solved(cases, places, asking)
+    return [*pairs_of(solution, cases, places), *left_out(solution, cases, places, asking)]
+
+
+def pairs_of(solution: Solution, cases: Sequence[CaseFile], places: Sequence[Place]) -> list[PairFound]:
+    """What is to be proposed, at the revisions that were read."""
     case_of = {case.id: case for case in cases}
     place_of = {place.id: place for place in places}
-    offered = [offered_of(place) for place in places]
-    solution = best_pairs([candidate_of(case) for case in cases], offered, asking)
-    found: list[PairFound | NoPairFound] = []
+    found = []
     for edge in solution.pairs:
         case, place = case_of[edge.candidate], place_of[edge.place]
         found.append(
@@ -170,16 +200,33 @@ def find(cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking) -> 
                 reasons=edge.reasons,
             )
         )
+    return found
+
+
+def left_out(
+    solution: Solution, cases: Sequence[CaseFile], places: Sequence[Place], asking: Asking
+) -> list[NoPairFound]:
+    """The cases that have no place for other reasons than they were told, with what would help the first."""
     placed = {edge.candidate for edge in solution.pairs}
     taken = Counter(edge.place for edge in solution.pairs)
+    candidates, offered = [candidate_of(case) for case in cases], [offered_of(place) for place in places]
     # As it is once these pairs are proposed, so that solving again finds the same reasons.
     left = [replace(place, free=place.free - taken[place.id]) for place in offered]
     unplaced = [case for case in cases if case.id not in placed]
     why = why_none([candidate_of(case) for case in unplaced], left, asking)
-    for case in unplaced:
-        if why[case.id] != case.unmatched:
-            found.append(NoPairFound(case_id=case.id, case_revision=case.revision, reasons=why[case.id]))
-    return found
+    untold = [case for case in unplaced if why[case.id] != case.unmatched]
+    untold.sort(key=lambda case: (case.waiting_since, case.id.int))
+    return [
+        NoPairFound(
+            case_id=case.id,
+            case_revision=case.revision,
+            reasons=why[case.id],
+            would_help=would_help(candidate_of(case), candidates, offered, asking, solution)
+            if number < MOST_HELPED
+            else (),
+        )
+        for number, case in enumerate(untold)
+    ]
 
 
 def _message(service: Service, body: BaseModel, numbers: Sequence[int]) -> Message:

@@ -24,6 +24,11 @@ MATCH_SECONDS = Histogram(
     "How long it takes to find the best pairs of one pool, edges and solution. Above a second: a large pool.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+NOT_PROVEN = Counter(
+    "makker_match_not_proven",
+    "Pools whose quick solution was not shown to be the best. Never expected: keep the log line and report "
+    "it; proposals go on by the slow way.",
+)
 PROPOSALS = Counter(
     "makker_proposals",
     "Proposals by what became of them. Many refused or lapsed: ask hosts and candidates why.",

@@ -129,7 +129,7 @@ class CaseUnmatched(MatchingEvent):
 
 
 class MentorWanted(MatchingEvent):
-    """A notice without identity: field, stage and the task ahead, for chosen partners and the enquiry page."""
+    """A notice without identity: field, stage, the task ahead; for chosen partners and the enquiry page."""
 
     notice_id: UUID
     field: Code

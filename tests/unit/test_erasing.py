@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 from pydantic import Field
 
+from shared.blanking import blanked, holds_marks
 from shared.contracts.intake import CaseTexts, Contact, GoalText, SubGoalText
 from shared.contracts.model import FreeText, Identity, Name, Value
 from shared.contracts.published import commands, events
-from shared.erasing import blanked, holds_marks
 
 
 class Deep(Value):

@@ -15,10 +15,10 @@ from services.matching.explaining import (
     Kind,
     cost_of_forcing,
     kinds_wanted,
-    pool_and_solution,
     with_added,
     would_help,
 )
+from services.matching.solver.best import best_pairs
 from services.matching.solver.edges import Asking, Candidate, Offered, pool_of
 from services.matching.solver.optimum import solve
 from shared.contracts.intake import PlaceOffered, Profile
@@ -41,8 +41,8 @@ def place(number: int, free: int = 1, **offer: Any) -> Offered:
 
 
 def helps(wanted: Candidate, candidates: list[Candidate], places: list[Offered]) -> dict[str, int]:
-    pool, solution = pool_and_solution(candidates, places, ASKING)
-    return {one.code: one.unlocks for one in would_help(wanted, places, ASKING, pool, solution)}
+    before = best_pairs(candidates, places, ASKING)
+    return {one.code: one.unlocks for one in would_help(wanted, candidates, places, ASKING, before)}
 
 
 def test_evening_times_help_somebody_whom_only_the_times_keep_away() -> None:
@@ -122,13 +122,13 @@ def test_the_cost_of_a_choice_is_what_the_best_solution_with_it_lacks(
 ) -> None:
     candidates = [candidate(number, **profile) for number, profile in enumerate(profiles)]
     places = [place(number, **offer) for number, offer in enumerate(offers)]
-    pool, before = pool_and_solution(candidates, places, ASKING)
+    pool, before = pool_of(candidates, places, ASKING), best_pairs(candidates, places, ASKING)
     chosen = data.draw(st.sampled_from(pool.edges)) if pool.edges else None
     if chosen is None:
         return
     forced = next(one for one in candidates if one.id == chosen.candidate)
     to = next(one for one in places if one.id == chosen.place)
-    cost = cost_of_forcing(forced, to, ASKING, pool, before)
+    cost = cost_of_forcing(forced, to, candidates, places, ASKING, before)
     assert cost.points <= 0 or before.total < 0
     others = [one for one in candidates if one.id != forced.id]
     rest = [Offered(one.id, one.offer, one.free - (one.id == to.id)) for one in places]
@@ -140,7 +140,7 @@ def test_the_cost_of_a_choice_is_what_the_best_solution_with_it_lacks(
 
 def test_added_places_say_who_would_be_placed_and_change_nothing() -> None:
     waiting = [candidate(number, times=["tue-evening"]) for number in (1, 2, 3)]
-    _, before = pool_and_solution(waiting, [], ASKING)
+    before = best_pairs(waiting, [], ASKING)
     more = with_added(waiting, [], [place(1, free=2, times=["tue-evening"]).offer], ASKING, before)
     assert (more.placed, len(more.gained), more.lost) == (2, 2, ())
 
