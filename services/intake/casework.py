@@ -19,7 +19,7 @@ from services.intake.rules import of_age_on, unknown_codes
 from services.intake.settling import rules_of, settle, today_in
 from shared.contracts.model import Event, Timer
 from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule
-from shared.programmes import Programmes, Rules
+from shared.programmes import Programmes, Rules, Unit
 
 Timers = tuple[Schedule | Cancel, ...]
 
@@ -85,12 +85,21 @@ def age_known(case: CaseFile, birth_date: date | None, programmes: Programmes) -
 
     Whoever corrects a birth date gives the case back settled (`settling.settle`).
     """
-    day, timer = of_age_on(birth_date), ComeOfAge(case_id=case.id)
+    day = of_age_on(birth_date)
     if day == case.of_age_on:
         return case, ()
-    zone = programmes.unit(case.unit).time_zone
-    timers = (Schedule(moment(day, zone), timer) if day is not None else Cancel(timer),)
-    return case.model_copy(update={"of_age_on": day}), timers
+    case = case.model_copy(update={"of_age_on": day})
+    return case, age_clock(case, programmes.unit(case.unit))
+
+
+def age_clock(case: CaseFile, unit: Unit) -> Timers:
+    """The timer for the eighteenth birthday, in place of the one that stood before.
+
+    Most are grown up when their case opens: for them there is none.
+    """
+    if case.of_age_on is None or case.of_age_on <= case.opened_at.date():
+        return ()
+    return (Schedule(moment(case.of_age_on, unit.time_zone), ComeOfAge(case_id=case.id)),)
 
 
 def come_of_age(

@@ -205,6 +205,7 @@ def record_certificate_shown(
     rule, _ = certificate_rule(_rules(state, mentor, programmes, now), said.kind)
     known = mentor.certificates.get(said.kind, Certificate())
     shown = {
+        "ordered_on": None,
         "shown_on": shown_on,
         "shown_to": said.shown_to or (message.actor.person_id if message.actor else None),
         "valid_until": holds_until(shown_on, said.valid_until, rule),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.intake import telling
-from services.intake.casework import Casework
+from services.intake.casework import Casework, age_clock
 from services.intake.certifying import clocks_of
 from services.intake.documents import CaseFile, State
 from services.intake.rules import missing
@@ -101,7 +101,7 @@ def reopen(state: State, message: Message, programmes: Programmes, now: datetime
     fresh = {"reason": said.reason, "support": None, "heard_by": None}
     case, events = begin_round(work.case.model_copy(update=fresh), work.rules, work.today)
     timers = clocks_of(case, work.rules, work.unit.time_zone)
-    return Decision(replace(state, case=case), events=events, timers=timers)
+    return Decision(replace(state, case=case), events=events, timers=(*timers, *age_clock(case, work.unit)))
 
 
 def _held(case: CaseFile, reason: str) -> tuple[CaseFile, Events]:

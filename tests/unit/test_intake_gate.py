@@ -281,6 +281,20 @@ def test_a_guardians_consent_that_is_taken_back_holds_the_start() -> None:
     assert story.told[-1] == "StartCleared"
 
 
+def test_a_grown_up_sets_no_timer() -> None:
+    assert (Story().timers, len(minor().timers)) == ({}, 1)
+
+
+def test_whoever_comes_of_age_while_the_case_is_over_needs_no_guardian_once_it_is_opened_again() -> None:
+    story = minor()
+    story.send(WithdrawCase(case_id=story.id))
+    story.wait_days(10)
+    story.send(ReopenCase(case_id=story.id, reason="wants_again"))
+    assert "ComeOfAge" in {type(one.timer).__name__ for one in story.timers.values()}
+    story.wait_days(60)
+    assert "guardian_consent" not in {one["code"] for one in story.why["steps"]}
+
+
 def test_whoever_comes_of_age_needs_no_guardian_any_more_and_is_ready_that_day() -> None:
     story = minor()
     for code in ("interview", "share_profile"):
