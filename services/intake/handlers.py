@@ -13,17 +13,14 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from services.intake import case_rows, enquiry_rows, register_rows, unit_rows
-from services.intake.concerned import everything
+from services.intake import case_rows, enquiry_rows, people_rows, register_rows, unit_rows
 from services.intake.documents import CaseFile, HostFile, Mentor, Person, PersonKey, Place, Referral
-from services.intake.erasing import ErasedBefore, RetentionOver
 from services.intake.referral import national_key, reference_of
 from services.intake.referring import source_of
 from services.intake.registers import Enquiry, Partner, Staff, UnitFile
 from services.intake.sealing import Secrets
 from services.intake.store import persons_of
 from shared.contracts.model import derived_id
-from shared.contracts.people_commands import ErasePerson
 from shared.contracts.referral import RegisterReferral
 from shared.corridor import Refs
 from shared.messages import Message
@@ -68,15 +65,17 @@ def concerns_by(
     """`concerns` with what finds a person by their national id, and a colleague by how they sign in."""
 
     async def concerns(connection: Connection, messages: Sequence[Message]) -> list[Rows]:
-        keys = {
-            message.id: key
+        possible = {
+            message.id: ids
             for message in messages
             if isinstance(message.body, RegisterReferral)
-            and (key := person_key_id(message.body.referral, secrets, programmes, clock()))
+            and (ids := person_key_ids(message.body.referral, secrets, programmes, clock()))
         }
-        persons = await persons_of(connection, keys.values())
-        people = {m.id: await of_person(connection, m.body) for m in messages if isinstance(m.body, PERSONAL)}
-        found = people | await unit_rows.rows_of(connection, messages, issuer)
+        persons = await persons_of(connection, [id_ for ids in possible.values() for id_ in ids])
+        # One that is known by a key of before stays there until it is moved.
+        keys = {id_: next((one for one in ids if one in persons), ids[0]) for id_, ids in possible.items()}
+        found = await people_rows.rows_of(connection, messages, secrets)
+        found |= await unit_rows.rows_of(connection, messages, issuer)
         found |= await register_rows.rows_of(connection, messages)
         found |= await case_rows.rows_of(connection, messages)
         beside = await case_rows.of_referrals(connection, messages)
@@ -90,23 +89,14 @@ def concerns_by(
     return concerns
 
 
-PERSONAL = (ErasePerson, RetentionOver, ErasedBefore)
-"""What is about a person, and about whatever they have a part in."""
-
-
-async def of_person(connection: Connection, body: Any) -> Rows:
-    before = body if isinstance(body, ErasedBefore) else None
-    return await everything(connection, body.person_id, before)
-
-
-def person_key_id(
+def person_key_ids(
     document: Mapping[str, Any], secrets: Secrets, programmes: Programmes, now: datetime
-) -> UUID | None:
-    """The row that stands for a national id within one controller; None where there is no usable one."""
+) -> tuple[UUID, ...]:
+    """The row that stands for a national id within one controller, and those that do by keys of before."""
     unit = programmes.units.get(str(document.get("unit")))
     today = now.astimezone(ZoneInfo(unit.time_zone)).date() if unit else now.date()
     key = national_key(document, programmes, today)
-    return derived_id("person_key", secrets.digest(key)) if key is not None else None
+    return tuple(derived_id("person_key", one) for one in secrets.digests(key)) if key is not None else ()
 
 
 def _rows(message: Message, key: UUID | None, persons: dict[UUID, UUID]) -> dict[str, UUID]:

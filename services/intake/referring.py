@@ -15,6 +15,7 @@ from uuid import UUID
 from services.intake import telling
 from services.intake.casework import age_known
 from services.intake.documents import CaseFile, Fault, Person, PersonKey, Referral, State
+from services.intake.people import HideWhereabouts
 from services.intake.referral import canonical, judge, reference_of
 from services.intake.sealing import Secrets
 from services.intake.settling import location_of, settle, today_in
@@ -27,7 +28,7 @@ from shared.contracts.intake import (
     ReferralRejected,
 )
 from shared.contracts.model import Event
-from shared.messages import Append, Decision, Message, Stale
+from shared.messages import Append, Decision, Message, Schedule, Stale
 from shared.programmes import Programmes
 
 STAFF_SOURCE = "/makker/intake"
@@ -51,7 +52,8 @@ def take_referral(
     digest = secrets.digest(text)
     held = state.referral
     if held is not None and held.state == "accepted":
-        if held.digest is not None and hmac.compare_digest(held.digest, digest):
+        known_by = held.digest or ""
+        if any(hmac.compare_digest(known_by, one) for one in secrets.digests(text)):
             return _known_already(state, held, message)
         reused = (Fault(code="reference_reused_with_other_content", field="source_reference"),)
         return _refused(state, secrets, message, text, programmes, now, reused, holds=True)
@@ -199,6 +201,8 @@ def _accepted(
         sealed=secrets.seal(text),
         case_id=case.id,
     )
+    if state.person is not None and not state.person.protected and person.protected:
+        timers += (Schedule(now, HideWhereabouts(person_id=person.id)),)
     state = replace(
         state, referral=accepted, person_key=person_key, person=person, guardian=guardian, case=case
     )

@@ -16,24 +16,38 @@ from cryptography.fernet import Fernet, MultiFernet
 
 @dataclass(frozen=True)
 class Secrets:
-    """The three operations that need a key, as functions: a workflow gets them and never the keys."""
+    """The operations that need a key, as functions: a workflow gets them and never the keys.
+
+    `older` are the digests by the keys of before, under which something may still be kept.
+    """
 
     seal: Callable[[str], str]
     open: Callable[[str], str]
     digest: Callable[[str], str]
+    older: tuple[Callable[[str], str], ...] = ()
+
+    def digests(self, text: str) -> tuple[str, ...]:
+        """By every key, today's first."""
+        return (self.digest(text), *(digest(text) for digest in self.older))
 
 
 def keyed(seal_keys: Sequence[str], hash_key: str) -> Secrets:
-    """Secrets by Fernet keys (the first seals, all of them open) and by the key of the hash."""
+    """Secrets by Fernet keys (the first seals, all of them open) and by the keys of the hash, separated by
+    commas (what is new is kept by the first, and found by all of them)."""
     if not hash_key:
         raise ValueError("HASH_KEY is not set: national ids cannot be found without it")
     fernet = MultiFernet([Fernet(key) for key in seal_keys])
-    key = hash_key.encode()
+    digest, *older = (_digest_by(key.strip()) for key in hash_key.split(","))
     return Secrets(
         seal=lambda text: fernet.encrypt(text.encode()).decode(),
         open=lambda sealed: fernet.decrypt(sealed.encode()).decode(),
-        digest=lambda text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest(),
+        digest=digest,
+        older=tuple(older),
     )
+
+
+def _digest_by(key: str) -> Callable[[str], str]:
+    return lambda text: hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def throwaway() -> Secrets:

@@ -12,7 +12,8 @@ another, begins a new round. A case can rest (*paused*) and go on where it was, 
 *declined* before anything is agreed, and opened again in a new round. What holds for a time only, as a
 certificate, is watched by a timer (`certifying`): when it lapses, so does the start that rests on it.
 
-A **person** is erased: because staff ask for it, because the time is over for which they are kept, or
+A **person** is corrected; two that are one are merged, and one that is two is split (`people`, `merging`).
+Somebody is erased: because staff ask for it, because the time is over for which they are kept, or
 because a restored database holds them again (`erasing`, `retention`).
 
 A **colleague** is registered or signs in; a **unit** has its group, its duty and its role models, and is
@@ -37,6 +38,8 @@ from services.intake import (
     closing,
     enquiring,
     interviewing,
+    merging,
+    people,
     preparing,
     rounds,
     staffing,
@@ -47,6 +50,7 @@ from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.closing import CloseOnTheDay, LookForLeft, handed_over
 from services.intake.erasing import ErasedBefore, RetentionOver, erase, erase_again
 from services.intake.open_steps import noting
+from services.intake.people import HideWhereabouts
 from services.intake.referring import take_referral
 from services.intake.registering import COUNTED_BY_UNIT, HOST, MENTOR, PARTNER, PLACE
 from services.intake.retention import keeping, retention_over
@@ -70,12 +74,16 @@ from shared.contracts.intake_commands import (
 )
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
 from shared.contracts.people_commands import (
+    BreakGlass,
     CloseUnit,
+    CorrectPerson,
     ErasePerson,
+    MergePersons,
     RegisterRoleModel,
     RegisterStaff,
     SetDuty,
     SetGroupMembers,
+    SplitPerson,
 )
 from shared.contracts.referral import RegisterReferral
 from shared.transitions import Does, Lifecycle, On, Workflow
@@ -127,14 +135,22 @@ CASE = Lifecycle(
     ends=("erased",),
 )
 
-PERSON = Lifecycle(
-    "person",
-    (
-        On(ErasePerson, "known", "none", erase),
-        On(RetentionOver, "known", "= none", retention_over),
-        On(ErasedBefore, "none known", "none", erase_again),
-    ),
-)
+
+def person(secrets: Secrets) -> Lifecycle:
+    return Lifecycle(
+        "person",
+        (
+            On(CorrectPerson, "known", "=", partial(people.correct, secrets)),
+            On(MergePersons, "known", "=", partial(merging.merge, secrets)),
+            On(SplitPerson, "known", "=", partial(merging.split, secrets)),
+            On(HideWhereabouts, "known", "=", people.hide_whereabouts),
+            On(BreakGlass, "known", "=", people.break_glass),
+            On(ErasePerson, "known", "none", erase),
+            On(RetentionOver, "known", "= none", retention_over),
+            On(ErasedBefore, "none known", "none", erase_again),
+        ),
+    )
+
 
 STAFF = Lifecycle(
     "staff",
@@ -177,11 +193,11 @@ def workflow(secrets: Secrets) -> Workflow:
     """The workflow, with what seals and recognises a referral."""
     enquiry = enquiring.lifecycle(secrets)
     kept = (keeping(CASE), keeping(HOST), keeping(MENTOR), PLACE, PARTNER, STAFF, enquiry)
-    return Workflow(*map(noting, (referral(secrets), *map(handed_over, kept), PERSON, UNIT)))
+    return Workflow(*map(noting, (referral(secrets), *map(handed_over, kept), person(secrets), UNIT)))
 
 
 TIMERS = (
-    *(ComeOfAge, RenewCertificate, LapseCertificate, RetentionOver, ErasedBefore),
+    *(ComeOfAge, RenewCertificate, LapseCertificate, RetentionOver, ErasedBefore, HideWhereabouts),
     *closing.TIMERS,
     *enquiring.MESSAGES,
 )

@@ -36,7 +36,7 @@ from shared.contracts.model import Wish, derived_id, match_id
 from shared.contracts.referral import RegisterReferral
 from tests.builders import STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
 from tests.servers.intake import referral
-from tests.unit import staff_samples
+from tests.unit import people_samples, staff_samples
 from tests.unit.enquiry_samples import GROUPS as ENQUIRIES
 from tests.unit.exploring import Sample, Samples, World, message
 from tests.unit.register_samples import GROUPS as REGISTERS
@@ -134,9 +134,9 @@ SERVICE = Samples(
     workflow(SECRETS),
     State,
     IDS,
-    samples(CASES),
+    (*samples(CASES), *people_samples.about(IDS, NOW, STAFF)),
     apart=apart,
-    several=SEVERAL,
+    several=SEVERAL | people_samples.SEVERAL,
     others=(*REGISTERS, staff_samples.GROUP, *ENQUIRIES),
     rules=staff_samples.rules,
 )

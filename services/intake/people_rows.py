@@ -1,4 +1,4 @@
-"""Which rows belong to a person: what a message about somebody concerns, looked up without locks.
+"""Which rows a message about a person concerns: all that belongs to them, looked up without locks.
 
 Guarantee: the rows of a kind come in one order, so that the corridor, which looks again once they are locked,
 sees whether one more has come meanwhile. It locks nothing and decides nothing.
@@ -7,12 +7,23 @@ sees whether one more has come meanwhile. It locks nothing and decides nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from services.intake.erasing import ErasedBefore
+from services.intake.erasing import ErasedBefore, RetentionOver
+from services.intake.people import HideWhereabouts, key_text
+from services.intake.sealing import Secrets
+from shared.contracts.model import derived_id
+from shared.contracts.people_commands import (
+    BreakGlass,
+    CorrectPerson,
+    ErasePerson,
+    MergePersons,
+    SplitPerson,
+)
 from shared.corridor import Refs
+from shared.messages import Message
 from shared.postgres import Connection
 
 CASES = (
@@ -36,6 +47,57 @@ IN_A_UNIT = (
     "SELECT id FROM unit_file WHERE doc -> 'role_models' @> $1::jsonb OR doc -> 'members' @> $2::jsonb "
     "OR doc -> 'duty' @> $1::jsonb OR doc -> 'duty' @> $3::jsonb"
 )
+
+
+async def rows_of(connection: Connection, messages: Sequence[Message], secrets: Secrets) -> dict[UUID, Refs]:
+    """The rows of each message that is about a person; others are left out."""
+    found: dict[UUID, Refs] = {}
+    for message in messages:
+        match message.body:
+            case ErasePerson() | RetentionOver() as body:
+                found[message.id] = await everything(connection, body.person_id)
+            case ErasedBefore() as body:
+                found[message.id] = await everything(connection, body.person_id, body)
+            case CorrectPerson() as body:
+                found[message.id] = await _corrected(connection, body, secrets)
+            case MergePersons() as body:
+                found[message.id] = await _merged(connection, body)
+            case SplitPerson() as body:
+                rows = await everything(connection, body.person_id)
+                found[message.id] = {**rows, "other": derived_id("split person", message.id)}
+            case HideWhereabouts() as body:
+                cases = await ids(connection, CASES, [body.person_id])
+                found[message.id] = {"person": body.person_id, "cases": cases}
+            case BreakGlass() as body:
+                found[message.id] = {"person": body.person_id}
+    return found
+
+
+async def _corrected(connection: Connection, body: CorrectPerson, secrets: Secrets) -> Refs:
+    """Everything of theirs, and the row of the number that they have now."""
+    rows = await everything(connection, body.person_id)
+    known = await connection.fetchrow(
+        "SELECT controller, doc ->> 'national_id_type' AS kind FROM person WHERE id = $1", body.person_id
+    )
+    if known is None or not body.national_id:
+        return rows
+    text = key_text(known["controller"] or "", body.national_id_type or known["kind"] or "", body.national_id)
+    numbers = (derived_id("person_key", digest) for digest in secrets.digests(text))
+    return {**rows, "person_keys": _with(rows["person_keys"], numbers)}
+
+
+async def _merged(connection: Connection, body: MergePersons) -> Refs:
+    """Everything of both; what only the one that stays may have, a register's id, is the other's here."""
+    if body.person_id == body.other_id:
+        return await everything(connection, body.person_id)
+    one, other = [await everything(connection, id_) for id_ in (body.person_id, body.other_id)]
+    both = {
+        name: _with(one[name], _several(other[name]))
+        for name in ("cases", "person_keys", "enquiries", "merged")
+    }
+    both["merged"] = tuple(id_ for id_ in both["merged"] if id_ != body.other_id)
+    parts = {name: other[name] for name in ("mentor", "staff", "hosts") if name in other}
+    return {"person": body.person_id, "other": body.other_id, **both, **parts}
 
 
 async def ids(connection: Connection, statement: str, *values: Any) -> tuple[UUID, ...]:
@@ -78,6 +140,10 @@ async def everything(connection: Connection, person_id: UUID, before: ErasedBefo
         if await connection.fetchval(statement, person_id):
             refs[name] = person_id
     return refs
+
+
+def _several(ids_: UUID | tuple[UUID, ...]) -> tuple[UUID, ...]:
+    return ids_ if isinstance(ids_, tuple) else (ids_,)
 
 
 def _with(found: Any, more: Iterable[UUID]) -> tuple[UUID, ...]:
