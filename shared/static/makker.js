@@ -187,6 +187,9 @@ document.documentElement.classList.add("js");
     document.addEventListener(failure, partDown);
   }
   document.addEventListener("click", retryPart);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
   document.addEventListener("click", toggleMenu);
   document.addEventListener("submit", sendCommand);
   // A page kept from before the form was sent shows what was then, and its form's key is used: fetch it anew.

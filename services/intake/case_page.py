@@ -1,0 +1,220 @@
+"""A case as one story with what to do next on top, and the page that says why it has not begun yet.
+
+Guarantee: staff see the cases of their units, and every look at a name is written down in the transaction of
+the look. Other services' parts are joined by the browser, so that one that is down leaves a gap and not a
+broken page. Forms post to the command door; nothing is changed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from services.intake import queries, staff_queries
+from services.intake.api import case_seen, person_seen, rules_for, standing_of
+from services.intake.case_list_queries import OPEN
+from services.intake.documents import CaseFile, Person
+from services.intake.staff_pages import colleague_options
+from services.intake.why import why_not_yet
+from services.intake.wording import programme_words
+from shared.contracts.model import STAFF
+from shared.hosting import Host
+from shared.postgres import Connection
+
+MOST_LIKE = 5
+OTHER_SERVICES = ("matching", "followup", "notifications")
+
+
+def mount(host: Host) -> None:
+    """Add the case's page, "why not yet", and the part that tells intake's story."""
+    _case(host)
+    _why_not_yet(host)
+    _part(host)
+
+
+def _case(host: Host) -> None:
+    @host.app.get("/intake/cases/{case_id}", include_in_schema=False)
+    async def case(request: Request, case_id: UUID) -> Response:
+        actor = host.access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection, connection.transaction():
+            stored = await case_seen(host, connection, actor, case_id)
+            found = stored.case
+            person = await person_seen(host, connection, actor, found.person_id, "case_page")
+            guardian = None
+            if found.guardian_id is not None:
+                guardian = await person_seen(host, connection, actor, found.guardian_id, "case_page")
+            others = await queries.cases_of_person(connection, person.id, actor.units)
+            alike = await perhaps_the_same(connection, person, actor.units)
+            if alike:
+                people = [id_ for id_, _, _ in alike]
+                await queries.note_look(connection, actor, "perhaps_the_same", people, host.service.clock())
+            colleagues = await staff_queries.colleagues(connection, {found.unit})
+        rules, country, today = rules_for(host, found)
+        unit = host.service.programmes.unit(found.unit)
+        steps = standing_of(host, found)
+        is_open = found.state in OPEN
+        why = why_not_yet(found, rules, country, today)
+        return host.pages.render(
+            request,
+            "case.html",
+            actor=actor,
+            unit=found.unit,
+            unit_name=unit.name,
+            unit_language=unit.languages[0],
+            case=found,
+            version=stored.version,
+            person=person,
+            guardian=guardian,
+            rules=rules,
+            programme_words=programme_words(host.service.programmes),
+            possible=[one for one in steps if one.is_possible_now] if is_open else [],
+            waiting=[one for one in steps if one.waits_on and not one.is_done] if is_open else [],
+            done=[one for one in steps if one.is_done],
+            why=why,
+            slowest=slowest(why, found),
+            today=today,
+            is_open=is_open,
+            other_cases=[other.case for other in others if other.case.id != found.id],
+            alike=alike,
+            colleagues=colleague_options(colleagues, actor),
+            services=OTHER_SERVICES,
+        )
+
+
+def _why_not_yet(host: Host) -> None:
+    @host.app.get("/intake/cases/{case_id}/why-not-yet", include_in_schema=False)
+    async def why(request: Request, case_id: UUID) -> Response:
+        actor = host.access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection, connection.transaction():
+            stored = await case_seen(host, connection, actor, case_id)
+            person = await person_seen(host, connection, actor, stored.case.person_id, "why_not_yet")
+        rules, country, today = rules_for(host, stored.case)
+        answer = why_not_yet(stored.case, rules, country, today)
+        return host.pages.render(
+            request,
+            "why_not_yet.html",
+            actor=actor,
+            unit=stored.case.unit,
+            case=stored.case,
+            person=person,
+            why=answer,
+            slowest=slowest(answer, stored.case),
+            parts=[
+                (before, steps)
+                for before in ("match", "start")
+                if (steps := [one for one in answer["steps"] if one["before"] == before])
+            ],
+            done=[one for one in standing_of(host, stored.case) if one.is_done],
+            is_open=stored.case.state in OPEN,
+            programme_words=programme_words(host.service.programmes),
+            today=today,
+        )
+
+
+def slowest(why: Mapping[str, Any], case: CaseFile) -> dict[str, Any] | None:
+    """The step that the earliest start waits for longest, and how it is said; None where nothing is missing.
+
+    `says` is the key of the sentence: a certificate that can be ordered today, or from a later day, or
+    that is ordered; another step; or the candidate's own first day.
+    """
+    steps = {one["code"]: one for one in why["steps"]}
+    chain = [steps[code] for code in why["longest_chain"] if code in steps]
+    last = max((one["earliest_on"] for one in steps.values()), default=None)
+    first_day = case.profile.available_from
+    if first_day is not None and why["earliest_start_on"] == first_day.isoformat() != last:
+        return {"says": "available_from", "day": first_day.isoformat(), "code": None, "from": None}
+    if not chain:
+        return None
+    step = max(chain, key=lambda one: one["lead_days"])
+    says, begins = "step", None
+    if step["kind"] == "certificate":
+        begins = step["ordered_on"] or step["order_from"]
+        says = "ordered" if step["ordered_on"] else "order_now" if step["is_possible_now"] else "order_later"
+    return {"says": says, "day": step["earliest_on"], "code": step["code"], "from": begins}
+
+
+async def perhaps_the_same(
+    connection: Connection, person: Person, units: Collection[str]
+) -> list[tuple[UUID, str, date | None]]:
+    """Persons of the same controller with a case in these units who may be this one: by name, or by how they
+    are reached. Two national ids are two persons."""
+    rows = await connection.fetch(
+        "SELECT p.id, p.name, p.doc ->> 'birth_date' AS born FROM person p "
+        "WHERE p.controller = $1 AND p.doc IS NOT NULL AND p.id <> $2 AND p.merged_into IS NULL "
+        "AND (p.name_lowered = $3 OR lower(p.doc ->> 'email') = $4 OR p.doc ->> 'phone' = $5) "
+        "AND NOT ($6 AND p.doc ->> 'national_id' IS NOT NULL) "
+        "AND ($7::text IS NULL OR p.doc ->> 'birth_date' IS NULL OR p.doc ->> 'birth_date' = $7) "
+        "AND EXISTS (SELECT 1 FROM case_file c WHERE c.person_id = p.id AND c.unit = ANY($8::text[])) "
+        "ORDER BY p.name_lowered, p.id LIMIT $9",
+        person.controller,
+        person.id,
+        person.name.lower(),
+        person.email.lower() if person.email else None,
+        person.phone,
+        person.national_id is not None,
+        person.birth_date.isoformat() if person.birth_date else None,
+        sorted(units),
+        MOST_LIKE,
+    )
+    return [
+        (row["id"], row["name"], date.fromisoformat(row["born"]) if row["born"] else None) for row in rows
+    ]
+
+
+def _part(host: Host) -> None:
+    @host.app.get("/intake/fragments/cases/{case_id}", include_in_schema=False)
+    async def part(request: Request, case_id: UUID) -> Response:
+        actor = host.access.staff(request, *STAFF)
+        async with host.pool.acquire() as connection:
+            stored = await case_seen(host, connection, actor, case_id)
+            told = await queries.story(connection, case_id)
+        if "application/json" in request.headers.get("accept", ""):
+            items = [
+                {"type": type_, "at": at.isoformat(), "href": f"/intake/cases/{case_id}"}
+                for type_, at, _ in told
+            ]
+            return JSONResponse(items)
+        return host.pages.render(
+            request, "case_part.html", actor=actor, unit=stored.case.unit, told=_story(told), case=stored.case
+        )
+
+
+SHOWN_AS = {
+    "CaseReady": "ready",
+    "StartCleared": "cleared",
+    "StartHeld": "due",
+    "CertificateDue": "due",
+    "CertificateLapsed": "overdue",
+    "CasePaused": "paused",
+    "CaseWithdrawn": "withdrawn",
+    "CaseClosed": "completed",
+}
+REASONS = {
+    "CasePaused": ("pause_reasons", "reason"),
+    "CaseWithdrawn": ("withdraw_reasons", "reason"),
+    "CaseClosed": ("close_reasons", "reason"),
+    "StartHeld": ("start_held_reasons", "reason"),
+    "CertificateDue": ("certificates", "kind"),
+    "CertificateLapsed": ("certificates", "kind"),
+}
+
+
+def _story(told: list[tuple[str, datetime, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The journal as items of a story, the latest first: the words stand in the template."""
+    return [
+        {
+            "at": at,
+            "type": type_,
+            "round": body.get("round", 1),
+            "reason": body.get(REASONS[type_][1]) if type_ in REASONS else None,
+            "reasons": REASONS[type_][0] if type_ in REASONS else None,
+            "state": SHOWN_AS.get(type_),
+            "by": body.get("caseworker") if type_ == "CaseAssigned" else None,
+        }
+        for type_, at, body in reversed(told)
+    ]
