@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
@@ -19,7 +21,10 @@ KEY_FIELD = "Idempotency-Key"
 ELSEWHERE = re.compile(r"[^/]|/[/\\]|.*[\x00-\x20\x7f]", re.DOTALL)
 ASKED_FIELD = "_asked"
 """One for each question: how it was asked, so that it can be asked again (`shared/retyping.py`)."""
-PAGE_FIELDS = ("return_to", KEY_FIELD, "token", ASKED_FIELD)
+ZONE_FIELD = "_zone"
+"""The time zone that a page's times are typed in: that of the unit the page is about."""
+PAGE_FIELDS = ("return_to", KEY_FIELD, "token", ASKED_FIELD, ZONE_FIELD)
+TYPED_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 
 
 def is_form(request: Request) -> bool:
@@ -31,14 +36,33 @@ def document_of(form: FormData) -> tuple[dict[str, Any], dict[str, Any]]:
     """The page's own fields, and the command's."""
     own: dict[str, Any] = {}
     fields: dict[str, Any] = {}
+    zone = _zone(form.get(ZONE_FIELD))
     for name, value in form.multi_items():
         if isinstance(value, UploadFile) or not value.strip():
             continue
         if name in PAGE_FIELDS:
             own[name] = value
         else:
-            _put(fields, name.removesuffix("[]").split("."), value, repeats=name.endswith("[]"))
+            moment = _moment(value, zone)
+            _put(fields, name.removesuffix("[]").split("."), moment, repeats=name.endswith("[]"))
     return own, _with_lists(fields)
+
+
+def _zone(name: object) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name) if isinstance(name, str) else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # Nobody has it, or it leads out of the folder.
+        return None
+
+
+def _moment(value: str, zone: ZoneInfo | None) -> str:
+    """A browser's `datetime-local` has no offset: it is a time on the clock where the page is about."""
+    if zone is None or TYPED_MOMENT.fullmatch(value.strip()) is None:
+        return value
+    try:
+        return datetime.fromisoformat(value.strip()).replace(tzinfo=zone).isoformat()
+    except ValueError:
+        return value
 
 
 def _put(target: dict[str, Any], path: list[str], value: str, *, repeats: bool) -> None:

@@ -204,6 +204,7 @@ class Pages:
             code=lambda list_name, code: self._codes.words(list_name, code, language),
             code_options=lambda list_name: self.code_options(list_name, language),
             language=language,
+            time_zone=zone,
             static=lambda path: f"{self._static_at}/{path}",
             new_key=lambda: str(uuid4()),
         )
