@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -81,6 +82,7 @@ async def test_a_page_left_open_overnight_gets_a_new_stamp(
 async def test_the_same_address_within_the_hour_gets_no_second_mail_and_the_same_answer(
     intake: Intake, browser: httpx.AsyncClient, clock: Clock
 ) -> None:
+    clock.now += timedelta(minutes=40)
     first = await send(browser, clock, "candidate")
     clock.now += timedelta(minutes=50)
     again = await send(browser, clock, "candidate", email="AMINA@example.org", sender="2.2.2.2")
@@ -91,6 +93,16 @@ async def test_the_same_address_within_the_hour_gets_no_second_mail_and_the_same
     clock.now += timedelta(minutes=11)
     await send(browser, clock, "candidate")
     assert await intake.count("enquiry") == 2
+
+
+async def test_a_double_click_is_one_enquiry(
+    intake: Intake, browser: httpx.AsyncClient, clock: Clock
+) -> None:
+    stamp = await stamped(browser, clock, UNIT, "candidate")
+    typed = {"kind": "candidate", "by_hand": "true", "stamp": stamp, **CANDIDATE}
+    answers = await asyncio.gather(*(browser.post(DOOR, data=typed) for _ in range(5)))
+    assert [one.status_code for one in answers] == [303] * 5
+    assert (await intake.events(UNIT)).count("EnquiryMade") == await intake.count("person") == 1
 
 
 async def test_one_address_gets_four_mails_a_day_whoever_asks(
