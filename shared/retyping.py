@@ -49,6 +49,20 @@ class Retyped:
     hidden: tuple[tuple[str, str], ...]
     errors: tuple[dict[str, str], ...] = ()
 
+    @property
+    def answered(self) -> list[dict[str, Any]]:
+        """What was answered, or must be; a long form has many questions that were left alone."""
+        return [one for one in self.fields if self._is_answered(one)]
+
+    @property
+    def left_alone(self) -> list[dict[str, Any]]:
+        return [one for one in self.fields if not self._is_answered(one)]
+
+    def _is_answered(self, one: Mapping[str, Any]) -> bool:
+        return bool(
+            one["value"] or one["required"] or any(error["field"] == one["name"] for error in self.errors)
+        )
+
 
 @dataclass(frozen=True)
 class Change:

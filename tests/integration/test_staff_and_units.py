@@ -42,6 +42,7 @@ __all__ = ["browser", "intake", "two_corps"]
 
 OPEN = ("preparing", "ready", "matched", "started", "paused")
 MANAGER = actor("project_manager")
+BY_EMAIL = ContactDetails(name="Vera Vært", email="vera@example.org")
 
 
 async def ask(intake: Intake, command: Any, by: Actor = MANAGER) -> Outcome:
@@ -177,12 +178,11 @@ async def filled(intake: Intake) -> dict[str, UUID]:
         if state == "paused":
             await ask(intake, PauseCase(case_id=case_id, reason="illness"))
         assert await intake.pool.fetchval("SELECT state FROM case_file WHERE id = $1", case_id) == state
-    by_email = ContactDetails(name="Vera Vært", email="vera@example.org")
-    mentor = await ask(intake, RegisterMentor(unit=AALBORG, contact=by_email, birth_date=date(1980, 1, 1)))
+    mentor = await ask(intake, RegisterMentor(unit=AALBORG, contact=BY_EMAIL, birth_date=date(1980, 1, 1)))
     await ask(intake, OfferPlace(mentor_id=mentor.answer["mentor_id"], programmes=("mentorskab",)))
-    await ask(intake, RegisterHost(unit=AALBORG, kind="association", name="Klubben", contact_person=by_email))
+    await ask(intake, RegisterHost(unit=AALBORG, kind="association", name="Klubben", contact_person=BY_EMAIL))
     await registered(intake, "Jonas")
-    await ask(intake, RegisterRoleModel(unit=AALBORG, contact=by_email))
+    await ask(intake, RegisterRoleModel(unit=AALBORG, contact=BY_EMAIL))
     return cases
 
 
@@ -223,8 +223,7 @@ async def test_what_a_message_in_flight_opens_after_the_closing_is_handed_over_t
     closing = CloseUnit(unit=AALBORG, hand_over_to=HJOERRING, caseworker=owner)
     assert (await ask(intake, closing)).kind == "done"
     await run_timers(intake)
-    by_email = ContactDetails(name="Vera Vært", email="vera@example.org")
-    late = RegisterMentor(unit=AALBORG, contact=by_email)
+    late = RegisterMentor(unit=AALBORG, contact=BY_EMAIL)
     # As one that was under way while the unit closed: its own look at the unit was before.
     await intake.pool.execute("UPDATE unit_file SET doc = jsonb_set(doc, '{state}', '\"open\"')")
     await ask(intake, late)

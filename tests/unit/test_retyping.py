@@ -43,6 +43,17 @@ def test_what_was_chosen_is_chosen_again_among_the_same_choices() -> None:
     assert agreed["value"] == ""
 
 
+def test_what_was_left_alone_stands_apart_from_what_was_answered_or_must_be() -> None:
+    faults = [{"code": "missing", "field": "wrong", "message": "Nej"}]
+    form = again(
+        *(asked("note", "textarea"), ("note", "Hej"), asked("empty"), asked("wrong")),
+        asked("needed", required=True),
+        errors=faults,
+    )
+    assert [one["name"] for one in form.answered] == ["note", "wrong", "needed"]
+    assert [one["name"] for one in form.left_alone] == ["empty"]
+
+
 def test_what_was_sent_unseen_is_sent_again_and_what_is_the_pages_own_is_not() -> None:
     form = again(
         ("Idempotency-Key", "k"),
