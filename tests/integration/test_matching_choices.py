@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -231,3 +232,23 @@ async def test_a_notice_is_of_ones_own_units_alone(matching: Matching) -> None:
     stranger = Actor("s", "staff", uuid4(), roles=frozenset({"coordinator"}), units=frozenset({"NO-3222"}))
     refused = await matching.ask(PublishMentorWanted(case_id=case.case_id, **WANTED), stranger)
     assert refused.reason == "other_unit"
+
+
+async def test_coordinators_and_the_solver_at_once_never_fill_an_opening_twice(
+    matching: Matching,
+) -> None:
+    place = await matching.place(capacity=3)
+    cases = [await matching.case() for _ in range(8)]
+    outcomes = await asyncio.gather(
+        *(override(matching, case.case_id, place.place_id) for case in cases), matching.settle()
+    )
+    done = [one for one in outcomes[:-1] if one.kind == "done"]
+    out = [one for one in await matching.proposals() if one.state in ("open", "accepted")]
+    held = (await matching.stored_place(place)).held
+    assert len(held) == len(out) == 3
+    assert {one.proposal_id for one in held} == {one.id for one in out}
+    assert {one.reason for one in outcomes[:-1] if one.kind == "refused"} <= {
+        "place_full",
+        "proposed_already",
+    }
+    assert len(done) <= 3
