@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 
 from services.intake.closing import LEFT, LookForLeft
 from shared import timers
@@ -337,3 +339,55 @@ async def test_signing_in_makes_somebody_known_once(
     await browser.post("/intake/sign-in?lang=nb", data=chosen | {"units": HJOERRING})
     assert await intake.events(person_of("demo", "demo-coordinator")) == ["Contact"]
     assert await intake.pool.fetchval("SELECT unit FROM staff") == HJOERRING
+
+
+@pytest.mark.parametrize("language", ["da", "nb", "en"])
+async def test_the_pages_are_whole_in_every_language(
+    two_corps: Programmes, intake: Intake, browser: httpx.AsyncClient, language: str
+) -> None:
+    jonas, sofie = await registered(intake, "Jonas"), await registered(intake, "Sofie")
+    await ask(intake, SetGroupMembers(unit=AALBORG, members=(jonas, sofie)))
+    await ask(intake, SetDuty(unit=AALBORG, person_id=jonas, stands_in_for=sofie, until=NOW.date()))
+    await ask(intake, RegisterRoleModel(unit=AALBORG, contact=BY_EMAIL, languages=("da",)))
+    await mentored(intake, "one")
+    manager = as_(intake, "project_manager", units=(AALBORG, HJOERRING))
+    for path in (f"staff?unit={AALBORG}", "units", f"units/close?unit={AALBORG}"):
+        answer = await browser.get(f"/intake/{path}", headers=manager | {"Accept-Language": language})
+        assert (answer.status_code, answer.headers["content-language"]) == (200, language), path
+    looks = await intake.pool.fetchval("SELECT count(*) FROM look WHERE at_what = 'role_models'")
+    assert looks == 1
+    coordinator = as_(intake, "coordinator", units=(AALBORG,))
+    closing = await browser.get(f"/intake/units/close?unit={AALBORG}", headers=coordinator)
+    assert closing.status_code == 403
+    elsewhere = await browser.get(f"/intake/staff?unit={HJOERRING}", headers=coordinator)
+    assert elsewhere.status_code == 403
+
+
+async def test_a_form_that_somebody_was_faster_with_is_asked_again_under_the_new_version(
+    two_corps: Programmes, intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    case_id = await mentored(intake, "one")
+    question = json.dumps({"name": "reason", "label": "Hvorfor?", "kind": "select", "list": "pause_reasons"})
+    form = {"case_id": str(case_id), "_asked": question, "reason": "illness", "return_to": "/intake/cases"}
+    headers = as_(intake, "caseworker", units=(AALBORG,)) | {"Accept-Language": "da"}
+
+    async def send(version: int, command: str = "PauseCase", **more: str) -> httpx.Response:
+        return await browser.post(
+            f"/intake/api/commands/{command}",
+            data=form | {"version": str(version), "Idempotency-Key": str(uuid4())} | more,
+            headers=headers,
+        )
+
+    assert (await send(1, "RecordInterview", reason="", presentation="Glad for heste")).status_code == 303
+    done = {"step": "expectations_aligned", "reason": "", "note": "Enige"}
+    assert (await send(2, "CompletePreparation", **done)).status_code == 303
+    refused = await send(1)
+    assert refused.status_code == 409
+    assert "Præsentation eller mål blev skrevet" in refused.text
+    assert "Et skridt i forberedelsen blev gjort" in refused.text
+    assert '<option value="illness" selected>' in refused.text
+    assert 'name="version" value="3"' in refused.text
+    assert "Gem alligevel" in refused.text and 'href="/intake/cases"' in refused.text
+    assert (await send(3)).status_code == 303
+    wrong = await send(4, "ResumeCase", reason="illness")
+    assert wrong.status_code == 422 and '<option value="illness" selected>' in wrong.text
