@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.intake.registers import Enquiry, Partner, Staff, UnitFile
+from services.intake.registers import Enquiry, Notice, Partner, Staff, UnitFile
 from shared.contracts.intake import GoalText, Profile
 from shared.contracts.intake_commands import ParallelActivity
 from shared.contracts.model import (
@@ -168,7 +168,7 @@ class CaseFile(Value):
     `paused_from` is the state that the case goes back to; `rests_unprepared` says that it rests only until
     what was done before holds again, and goes on by itself. `cleared` says that `StartCleared` of this round
     was told and still holds. `of_age_on` is the candidate's eighteenth birthday, None while nobody knows it.
-    `open_steps` follow from the rest (`open_steps.noting`) and stand here to be searched, the first due first.
+    `open_steps` follow from the rest (`open_steps.noting`) and are searched by, the first due first.
     """
 
     id: UUID
@@ -342,6 +342,7 @@ class State:
     staff: Staff | None = None
     unit: UnitFile | None = None
     enquiry: Enquiry | None = None
+    notice: Notice | None = None
     other: Person | None = None
     cases: tuple[CaseFile | None, ...] = ()
     places: tuple[Place | None, ...] = ()

@@ -33,7 +33,7 @@ from services.intake.enquiry_form import (
     shown,
     stamp,
 )
-from services.intake.registers import Enquiry, UnitFile
+from services.intake.registers import Enquiry, Notice, UnitFile
 from services.intake.sealing import Secrets
 from services.intake.settling import today_in
 from shared.commands import body_of
@@ -52,6 +52,7 @@ LARGEST_FORM_BYTES = 256 * 1024
 MOST_BY_SENDER, MOST_BY_UNIT, AN_HOUR = 40, 100, timedelta(hours=1)
 """A class or a library is one sender; a unit that gets more in an hour gets no people."""
 MOST_BY_CONTACT_A_DAY = 4
+MOST_NOTICES = 20
 CONFIRMED = ("confirmed", "taken", "declined")
 
 
@@ -85,7 +86,8 @@ def _asking(host: Host, secrets: Secrets) -> None:
         if sent in ("email", "phone"):
             return _said(host, request, unit, f"sent_{sent}", 200)
         typed = {"notice": str(found)} if (found := notice_of(notice)) else {}
-        return _page(host, secrets, request, unit, kind if kind in KINDS else None, typed)
+        wanted = await _notices(host, unit)
+        return _page(host, secrets, request, unit, kind if kind in KINDS else None, typed, wanted=wanted)
 
     @host.app.post("/intake/enquiry/{unit_id:path}", include_in_schema=False)
     async def asked(request: Request, unit_id: str) -> Response:
@@ -124,6 +126,17 @@ async def _closed(host: Host, unit: Unit) -> UnitFile | None:
         "SELECT doc FROM unit_file WHERE id = $1 AND state = 'closed'", derived_id("unit", unit.id)
     )
     return UnitFile.model_validate_json(text) if text is not None else None
+
+
+async def _notices(host: Host, unit: Unit) -> list[Notice]:
+    """The mentors that are looked for just now, the newest notice first."""
+    rows = await host.pool.fetch(
+        "SELECT doc::text AS doc FROM notice WHERE unit = $1 AND state = 'up' "
+        "AND (doc->>'on_enquiry_page')::boolean ORDER BY published_on DESC, id LIMIT $2",
+        unit.id,
+        MOST_NOTICES,
+    )
+    return [Notice.model_validate_json(row["doc"]) for row in rows]
 
 
 def _elsewhere(host: Host, closed: UnitFile) -> tuple[str, str] | None:
@@ -206,6 +219,7 @@ def _page(
     faults: Sequence[Fault] = (),
     *,
     status: int | None = None,
+    wanted: Sequence[Notice] = (),
 ) -> Response:
     """The choice between the three forms, or one of them with what was typed and what is wrong with it."""
     programmes, now = host.service.programmes, host.service.clock()
@@ -235,6 +249,7 @@ def _page(
         unit_id=unit.id,
         kind=kind,
         kinds=KINDS,
+        wanted=wanted,
         fields=typed,
         errors=errors,
         programmes=offered,

@@ -17,9 +17,10 @@ from services.intake import case_rows, enquiry_rows, people_rows, register_rows,
 from services.intake.documents import CaseFile, HostFile, Mentor, Person, PersonKey, Place, Referral
 from services.intake.referral import national_key, reference_of
 from services.intake.referring import source_of
-from services.intake.registers import Enquiry, Partner, Staff, UnitFile
+from services.intake.registers import Enquiry, Notice, Partner, Staff, UnitFile
 from services.intake.sealing import Secrets
 from services.intake.store import persons_of
+from shared.contracts.matching import MentorWanted, MentorWantedWithdrawn
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
 from shared.corridor import Refs
@@ -41,6 +42,7 @@ TABLES = {
     "staff": Table("staff", Staff),
     "unit": Table("unit_file", UnitFile),
     "enquiry": Table("enquiry", Enquiry),
+    "notice": Table("notice", Notice),
     "other": Table("person", Person),
     "cases": Table("case_file", CaseFile),
     "places": Table("place", Place),
@@ -103,6 +105,8 @@ def _rows(message: Message, key: UUID | None, persons: dict[UUID, UUID]) -> dict
     body = message.body
     if isinstance(body, RegisterReferral):
         return _referral_rows(message, body, key, persons)
+    if isinstance(body, MentorWanted | MentorWantedWithdrawn):
+        return {"notice": body.notice_id}
     return {"case": body.case_id}  # type: ignore[attr-defined]  # All others are about a case.
 
 

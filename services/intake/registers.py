@@ -138,3 +138,24 @@ class Enquiry(Value):
     reason: Code | None = None
     support: Code | None = None
     told_by: Code | None = None
+
+
+class Notice(Value):
+    """A notice of matching's that a mentor is wanted (mentor søges): codes alone."""
+
+    id: UUID
+    state: Literal["up", "down"] = "up"
+    unit: str
+    programme: Code
+    field: Code
+    stage: Code
+    task: Code
+    industries: tuple[Code, ...] = ()
+    profession: Code | None = None
+    education_level: Code | None = None
+    languages: tuple[Code, ...] = ()
+    times: tuple[Code, ...] = ()
+    wished_mentor_gender: Literal["f", "m", "x"] | None = None
+    partners: tuple[UUID, ...] = ()
+    on_enquiry_page: bool = True
+    published_on: date

@@ -39,6 +39,7 @@ from services.intake import (
     enquiring,
     interviewing,
     merging,
+    notices,
     people,
     preparing,
     rounds,
@@ -72,7 +73,13 @@ from shared.contracts.intake_commands import (
     ResumeCase,
     WithdrawCase,
 )
-from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
+from shared.contracts.matching import (
+    MatchAgreed,
+    MatchCancelled,
+    MatchProposed,
+    MentorWanted,
+    MentorWantedWithdrawn,
+)
 from shared.contracts.people_commands import (
     BreakGlass,
     CloseUnit,
@@ -189,11 +196,21 @@ def referral(secrets: Secrets) -> Lifecycle:
     )
 
 
+NOTICE = Lifecycle(
+    "notice",
+    (
+        On(MentorWanted, "none up down", "up", notices.put_up),
+        On(MentorWantedWithdrawn, "up", "down", notices.take_down),
+    ),
+    ends=("down",),
+)
+
+
 def workflow(secrets: Secrets) -> Workflow:
     """The workflow, with what seals and recognises a referral."""
     enquiry = enquiring.lifecycle(secrets)
     kept = (keeping(CASE), keeping(HOST), keeping(MENTOR), PLACE, PARTNER, STAFF, enquiry)
-    return Workflow(*map(noting, (referral(secrets), *map(handed_over, kept), person(secrets), UNIT)))
+    return Workflow(*map(noting, (referral(secrets), *map(handed_over, kept), person(secrets), UNIT, NOTICE)))
 
 
 TIMERS = (

@@ -32,6 +32,7 @@ from shared.contracts.intake_commands import (
     ResumeCase,
     WithdrawCase,
 )
+from shared.contracts.matching import MentorWanted, MentorWantedWithdrawn
 from shared.contracts.model import Wish, derived_id, match_id
 from shared.contracts.referral import RegisterReferral
 from tests.builders import STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
@@ -42,7 +43,7 @@ from tests.unit.exploring import Sample, Samples, World, message
 from tests.unit.register_samples import GROUPS as REGISTERS
 from tests.unit.staff_samples import SEVERAL, Bodies, handed_over
 
-NAMES = ("referral", "person_key", "person", "guardian", "case", "host", "place", "partner")
+NAMES = ("referral", "person_key", "person", "guardian", "case", "host", "place", "partner", "notice")
 IDS = {name: derived_id("sample", name) for name in NAMES}
 IDS["mentor"] = PERSON = IDS["person"]
 CASE, PLACE = IDS["case"], IDS["place"]
@@ -115,6 +116,24 @@ CASES: Bodies = (
 )
 
 
+NOTICES: Bodies = (
+    (
+        ("notice",),
+        (
+            MentorWanted(
+                **frame(IDS["case"]),
+                notice_id=IDS["notice"],
+                field="healthcare",
+                stage="seeking_work",
+                task="job_search",
+                published_on=TODAY,
+            ),
+            MentorWantedWithdrawn(**frame(IDS["case"]), notice_id=IDS["notice"], reason="mentor_found"),
+        ),
+    ),
+)
+
+
 def samples(bodies: Bodies) -> tuple[Sample, ...]:
     return tuple(
         Sample(message(body, NOW, STAFF), NOW, concerns) for concerns, several in bodies for body in several
@@ -137,6 +156,6 @@ SERVICE = Samples(
     (*samples(CASES), *people_samples.about(IDS, NOW, STAFF)),
     apart=apart,
     several=SEVERAL | people_samples.SEVERAL,
-    others=(*REGISTERS, staff_samples.GROUP, *ENQUIRIES),
+    others=(*REGISTERS, staff_samples.GROUP, *ENQUIRIES, samples(NOTICES)),
     rules=staff_samples.rules,
 )
