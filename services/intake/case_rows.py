@@ -15,6 +15,7 @@ from uuid import UUID
 from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.referral import partner_of
 from shared.contracts.intake_commands import RecordInterview
+from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
 from shared.messages import Message
@@ -24,7 +25,7 @@ Rows = dict[str, UUID]
 
 
 async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Rows]:
-    """The rows of interviews that tell of people, and of certificates' clocks, by message."""
+    """The rows of interviews that tell of people, of matches, and of certificates' clocks, by message."""
     asking = [m.body.case_id for m in messages if isinstance(m.body, RecordInterview) and _of_people(m.body)]
     people = await _people(connection, asking) if asking else {}
     found: dict[UUID, Rows] = {}
@@ -32,6 +33,9 @@ async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[U
         match message.body:
             case RecordInterview() as said if _of_people(said):
                 found[message.id] = _interview(message, said, people.get(said.case_id, {}))
+            case MatchAgreed() as agreed:
+                # The place says which certificates it asks for.
+                found[message.id] = {"case": agreed.case_id, "place": agreed.place_id}
             case RenewCertificate(of="candidate") | LapseCertificate(of="candidate") as clock:
                 found[message.id] = {"case": clock.subject_id}
     return found

@@ -151,7 +151,7 @@ class OpenStep(Value):
 
 
 class Match(Value):
-    """What matching said of the round's agreed match."""
+    """What matching said of the round's agreed match, and the certificates that its place asks for."""
 
     match_id: UUID
     proposal_id: UUID
@@ -160,6 +160,7 @@ class Match(Value):
     mentor_id: UUID | None = None
     starts_on: date
     parties: tuple[Party, ...] = ()
+    required_certificates: tuple[Code, ...] = ()
 
 
 class CaseFile(Value):

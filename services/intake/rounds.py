@@ -12,7 +12,7 @@ from typing import Any
 
 from services.intake import telling
 from services.intake.documents import CaseFile, Match, State
-from services.intake.settling import begin_round, rules_of, today_in
+from services.intake.settling import begin_round, rules_of, settle, today_in
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import CaseClosed
 from shared.contracts.matching import MatchAgreed, MatchCancelled, MatchProposed
@@ -55,12 +55,19 @@ def match_agreed(
     case = _case(state, message)
     if case is None:
         return OTHER_ROUND
-    match = Match.model_validate(agreed.model_dump(include=set(Match.model_fields)))
+    asked = state.place.required_certificates if state.place is not None else ()
+    said = agreed.model_dump(include=set(Match.model_fields))
+    match = Match.model_validate({**said, "required_certificates": asked})
     if "started" in (case.state, case.paused_from):
         # Follow-up was heard of first.
         return Decision(replace(state, case=case.model_copy(update={"match": match})))
     case = _moved(case, "matched", match=match)
-    return Decision(replace(state, case=case), events=telling.progress(case, "matched"))
+    told = telling.progress(case, "matched")
+    if case.state == "matched":
+        rules, today = rules_of(case, programmes), today_in(case.unit, programmes, now)
+        case, further = settle(case, case, rules, today)
+        return Decision(replace(state, case=case), events=(*told, *further))
+    return Decision(replace(state, case=case), events=told)
 
 
 def match_cancelled(

@@ -54,11 +54,36 @@ def of_age_on(birth_date: date | None) -> date | None:
 
 
 def asked_steps(case: CaseFile, rules: Rules, on: date) -> tuple[Step, ...]:
-    """The steps that are asked for in this round, as far as anybody knows what the case is like."""
-    return tuple(
+    """The steps that are asked for in this round, as far as anybody knows what the case is like.
+
+    What the place of an agreed match asks for comes on top.
+    """
+    asked = (
         step
         for step in rules.preparation
         if (case.round == 1 or not step.first_round_only) and _is_asked_of(case, step, on)
+    )
+    return (*asked, *_asked_by_the_place(case, rules))
+
+
+def _asked_by_the_place(case: CaseFile, rules: Rules) -> tuple[Step, ...]:
+    """A step for each certificate of the candidate's that no step of the programme asks for."""
+    kinds = case.match.required_certificates if case.match is not None else ()
+    return tuple(_to_be_shown(kind, rules) for kind in dict.fromkeys(kinds) if rules.step(kind) is None)
+
+
+def _to_be_shown(kind: str, rules: Rules) -> Step:
+    known = (one for one in rules.certificates if (one.kind, one.of) == (kind, "candidate"))
+    rule = next(known, None)
+    return Step(
+        code=kind,
+        before="start",
+        after=("digital_mailbox",) if rule is not None and rule.needs_mailbox else (),
+        lead_days=rule.lead_days if rule is not None else 0,
+        who="candidate",
+        kind="certificate",
+        each_round=False,
+        first_round_only=False,
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 
+from services.intake.documents import Place
 from shared.contracts.followup import PlacementStarted
 from shared.contracts.intake_commands import (
     OrderCertificate,
@@ -113,6 +116,38 @@ def test_in_a_placement_that_runs_its_lapse_is_told_and_holds_nothing() -> None:
     story.wait_days(11)
     assert story.told[-1] == "CertificateLapsed"
     assert not story.of("StartHeld")
+
+
+def at_a_place_that_asks_for(story: Story, *kinds: str) -> Story:
+    place = Place(
+        id=uuid4(),
+        unit=story.case.unit,
+        kind="association",
+        programmes=(story.case.programme,),
+        required_certificates=kinds,
+    )
+    story.state = replace(story.state, place=place)
+    story.hear(MatchAgreed)
+    return story
+
+
+def test_what_the_place_of_the_match_asks_for_is_of_the_gate_too() -> None:
+    story = at_a_place_that_asks_for(Story().prepare(), "child_certificate")
+    assert story.told[-2:] == ["CertificateDue", "StartHeld"]
+    (step,) = story.why["steps"]
+    assert (step["code"], step["before"], step["lead_days"]) == ("child_certificate", "start", 21)
+    until = story.today + timedelta(days=5)
+    story.send(RecordCertificateShown(case_id=story.id, kind="child_certificate", valid_until=until))
+    assert story.told[-1] == "StartCleared"
+    story.wait_days(6)
+    assert story.told[-2:] == ["CertificateLapsed", "StartHeld"]
+    story.hear(MatchCancelled, reason="illness")
+    assert not {"child_certificate"} & {one["code"] for one in story.why["steps"]}
+
+
+def test_a_place_that_asks_for_what_the_programme_asks_for_asks_for_nothing_more() -> None:
+    story = at_a_place_that_asks_for(Story("skolepraksis").prepare(), KIND)
+    assert (story.case.cleared, story.why["steps"]) == (True, [])
 
 
 def test_a_round_that_begins_after_a_lapse_asks_for_a_new_one() -> None:
