@@ -25,6 +25,7 @@ from services.intake.referring import in_words
 from services.intake.registers import Enquiry, UnitFile
 from services.intake.sealing import Secrets
 from services.intake.settling import today_in
+from services.intake.wording import programme_words
 from shared.commands import send
 from shared.contracts.intake_commands import DeclineCandidate
 from shared.contracts.model import STAFF, Command, derived_id
@@ -109,6 +110,7 @@ def _list(host: Host, secrets: Secrets) -> None:
             actor=actor,
             done=done == "declined",
             on_duty=on_duty,
+            programme_words=programme_words(host.service.programmes),
             unit_names={unit.id: unit.name for unit in host.service.programmes.units.values()},
             call_back=[one for one in lines if one.enquiry.state == "asked" and not one.enquiry.by_email],
             confirmed=[one for one in lines if one.enquiry.state == "confirmed"],

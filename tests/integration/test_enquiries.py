@@ -131,7 +131,7 @@ async def test_what_the_rules_refuse_waits_for_staff_with_all_reasons(
     assert await intake.count("case_file") == 0 and (await state(intake))["state"] == "confirmed"
     page = await browser.get("/intake/enquiries", headers=as_(intake, "caseworker"))
     assert "Det kan ikke blive til en sag" in page.text and "Amina Eksempel" in page.text
-    assert "Jeg er glad for heste" in page.text
+    assert "Jeg er glad for heste" in page.text and "Foreningspraktik" in page.text
 
 
 async def test_an_unconfirmed_enquiry_lapses_and_nothing_is_kept(
