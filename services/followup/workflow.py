@@ -32,7 +32,14 @@ from services.followup.documents import (
 from services.followup.erasing import erase_case
 from services.followup.rules import local_day, local_moment, own_rules, zone
 from services.followup.telling import about, ended_event
-from shared.contracts.followup import BookCheckIn, EndPlacement, PlacementStarted, RecordCheckIn
+from shared.contracts.followup import (
+    BookCheckIn,
+    EndPlacement,
+    PlacementStarted,
+    RecordCheckIn,
+    RematchRequested,
+    RequestRematch,
+)
 from shared.contracts.intake import (
     CaseAssigned,
     CaseTexts,
@@ -176,6 +183,20 @@ def finish(state: State, message: Message, rules: Programmes, now: datetime) -> 
     return end(state, message, placement, body.how, body.reason, rules, now)
 
 
+def rematch(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
+    """A bad match: the placement ends, and a new round begins, in which this place is not tried again."""
+    placement, body = placement_of(state), message.body
+    assert isinstance(body, RequestRematch)
+    if not rules.codes.has("rematch_reasons", body.reason):
+        raise Refused("unknown_code", field="reason", status=422)
+    agreed = placement.agreed
+    if agreed is None:
+        raise AssertionError("only an agreed match runs")
+    ended = end(state, message, placement, "early", "bad_match", rules, now)
+    asked = RematchRequested(**about(placement), place_id=agreed.place_id, reason=body.reason)
+    return replace(ended, events=(asked, *ended.events))
+
+
 def end(
     state: State,
     message: Message,
@@ -280,6 +301,7 @@ PLACEMENT = Lifecycle(
         On(BookCheckIn, "agreed planned running", "=", book),
         On(RecordCheckIn, "agreed planned running", "=", record),
         On(EndPlacement, "running", "ended", finish),
+        On(RequestRematch, "running", "ended", rematch),
     ),
     ends=("ended", "cancelled"),
 )

@@ -61,6 +61,13 @@ class CheckInMissed(CheckInEvent):
     """The conversation did not take place."""
 
 
+class RematchRequested(FollowupEvent):
+    """These two do not fit: the placement ends, and the case goes back to matching with its history."""
+
+    place_id: UUID
+    reason: Code
+
+
 class PlacementEnded(FollowupEvent):
     """The placement is over, or never began (`failed_match`)."""
 
@@ -73,6 +80,14 @@ class PlacementEnded(FollowupEvent):
 
 
 # What followup can be asked.
+
+
+class RequestRematch(Command):
+    """A bad match: end the placement, and look for another place."""
+
+    service: ClassVar[str] = "followup"
+    placement_id: UUID
+    reason: Code
 
 
 class BookCheckIn(Command):

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from shared.commands import send
-from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn
+from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn, RequestRematch
 from shared.contracts.model import Event, match_id
 from shared.corridor import handle
 from shared.hosting import Host
@@ -191,3 +191,20 @@ async def test_a_check_in_is_not_recorded_in_a_way_that_the_programme_does_not_k
     with pytest.raises(Refused) as refused:
         await send(followup.service, RecordCheckIn(placement_id=match_id(case, 1), mode="video"), STAFF)
     assert refused.value.code == "mode_not_in_programme"
+
+
+async def test_a_bad_match_ends_the_placement_and_says_that_another_is_looked_for(
+    followup: Host, clock: Clock
+) -> None:
+    case = uuid4()
+    await handle(followup.service, [event(agreed(case), clock.now), event(cleared(case), clock.now)])
+    await send(followup.service, RequestRematch(placement_id=match_id(case, 1), reason="conflict"), STAFF)
+    rows = await followup.pool.fetch(
+        "SELECT type, body::jsonb ->> 'reason' AS reason FROM outbox ORDER BY position DESC LIMIT 2"
+    )
+    assert [(row["type"], row["reason"]) for row in rows] == [
+        ("PlacementEnded", "bad_match"),
+        ("RematchRequested", "conflict"),
+    ]
+    with pytest.raises(Refused, match="not_in_this_state"):
+        await send(followup.service, RequestRematch(placement_id=match_id(case, 1), reason="conflict"), STAFF)

@@ -72,6 +72,24 @@ async def test_a_match_that_failed_frees_its_place_and_is_told(matching: Matchin
     assert (await matching.stored_place(place)).free == 1
 
 
+async def test_a_pair_that_was_a_bad_match_is_not_tried_again(matching: Matching) -> None:
+    case = await matching.case()
+    await matching.place()
+    await matching.settle()
+    match = await matching.agreed()
+    ids = {"placement_id": match.match_id, "place_id": match.place_id}
+    await matching.take(
+        case_event(PlacementStarted, case, **ids, started_on=date(2026, 12, 1)),
+        case_event(PlacementEnded, case, **ids, how="early", reason="bad_match"),
+    )
+    await matching.case(case_id=case.case_id, round=2, parties=case.parties)
+    await matching.settle()
+    assert (await matching.types()).count("MatchProposed") == 1
+    other = await matching.place()
+    await matching.settle()
+    assert (await matching.out()).place_id == other.place_id
+
+
 async def test_a_new_round_may_come_before_the_old_placements_ending(matching: Matching) -> None:
     case = await matching.case()
     place = await matching.place()

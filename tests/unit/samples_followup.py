@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from services.followup.documents import NeverStarted, RemindCheckIn, StartPlacement, State
 from services.followup.workflow import WORKFLOW
-from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn
+from shared.contracts.followup import BookCheckIn, EndPlacement, RecordCheckIn, RequestRematch
 from shared.contracts.intake import CaseAssigned, SubjectErased
 from shared.contracts.model import derived_id, match_id
 from shared.messages import Tombstone
@@ -68,6 +68,8 @@ ABOUT_THE_PLACEMENT = (
     RecordCheckIn(placement_id=PLACEMENT, held=True, held_on=date(2020, 1, 1)),
     RecordCheckIn(placement_id=PLACEMENT, held=True, held_on=date(2030, 1, 1), check_in_id=uuid4()),
     EndPlacement(placement_id=PLACEMENT),
+    RequestRematch(placement_id=PLACEMENT, reason="conflict"),
+    RequestRematch(placement_id=PLACEMENT, reason="nonsense"),
     EndPlacement(placement_id=PLACEMENT, how="early"),
     EndPlacement(placement_id=PLACEMENT, how="early", reason="own_wish", next_step="nonsense"),
 )
