@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.intake import door
+from services.intake import door, register_queries
 from services.intake.wording import programme_words, programmes_of, unit_options
 from shared.contracts.model import STAFF
 from shared.contracts.referral import SchoolPreconditions
@@ -29,7 +29,7 @@ def mount(host: Host) -> None:
 
     @app.get("/intake/referrals/new", include_in_schema=False)
     async def blank(request: Request) -> Response:
-        return _page(host, request, access.staff(request, *STAFF), {}, [])
+        return await _page(host, request, access.staff(request, *STAFF), {}, [])
 
     @app.post("/intake/referrals/new", include_in_schema=False)
     async def sent(request: Request) -> Response:
@@ -50,7 +50,7 @@ def mount(host: Host) -> None:
                 }
                 for one in problem.values["reasons"]
             ]
-            return _page(host, request, actor, fields, errors)
+            return await _page(host, request, actor, fields, errors)
         return RedirectResponse(f"/intake/cases/{outcome.answer['case_id']}", 303)
 
 
@@ -70,10 +70,12 @@ def as_document(fields: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _page(
+async def _page(
     host: Host, request: Request, actor: Actor, fields: dict[str, Any], errors: list[dict[str, str]]
 ) -> Response:
     programmes = host.service.programmes
+    async with host.pool.acquire() as connection:
+        partners = await register_queries.partner_names(connection, actor.units)
     return host.pages.render(
         request,
         "referral.html",
@@ -84,6 +86,7 @@ def _page(
         units=unit_options(programmes, actor.units),
         programmes=programmes_of(programmes, actor.units),
         programme_words=programme_words(programmes),
+        partners=[(str(id_), name) for id_, name in partners],
         school_boxes=SCHOOL_BOXES,
         today=host.service.clock().date().isoformat(),
     )

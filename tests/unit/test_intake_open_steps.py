@@ -1,0 +1,77 @@
+"""What can be done for a case now stands with it: who does it and when it is due, whatever has happened."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from services.intake.rules import add_working_days, standings
+from services.intake.settling import rules_of
+from shared.contracts.intake_commands import PauseCase, RecordConsent, ResumeCase, WithdrawCase
+from tests.unit.intake_story import HOME, PROGRAMMES, Story
+
+KIND = "police_certificate"
+
+
+def due(story: Story) -> dict[str, date]:
+    return {one.step: one.due_on for one in story.case.open_steps}
+
+
+def possible(story: Story) -> set[str]:
+    rules, country = rules_of(story.case, PROGRAMMES), PROGRAMMES.unit(story.case.unit).country
+    found = standings(story.case, rules, country, story.today)
+    return {one.step.code for one in found if one.is_possible_now}
+
+
+def test_a_new_case_waits_for_its_interview_for_as_long_as_that_usually_takes() -> None:
+    story = Story("foreningspraktik")
+    (step,) = story.case.open_steps
+    days = story.step("interview").lead_days
+    assert (step.step, step.who, step.before) == ("interview", "caseworker", "match")
+    assert step.due_on == add_working_days(story.today, days, "DK")
+
+
+@pytest.mark.parametrize("programme", HOME)
+def test_on_the_way_the_open_steps_are_those_that_can_be_done_the_first_due_first(programme: str) -> None:
+    story = Story(programme)
+    for _ in range(30):
+        assert set(due(story)) == possible(story)
+        days = [one.due_on for one in story.case.open_steps]
+        assert days == sorted(days)
+        if not story.case.open_steps:
+            break
+        story.do(story.case.open_steps[0].step)
+    assert (story.case.state, story.case.cleared) == ("ready", True)
+
+
+def test_a_certificate_is_due_the_day_it_can_be_ordered_and_then_when_it_should_be_here() -> None:
+    story = Story("skolepraksis")
+    assert KIND not in due(story)
+    story.do("digital_mailbox")
+    assert due(story)[KIND] == story.today
+    story.wait_days(3)
+    story.do("mapping")
+    assert due(story)[KIND] == story.today.replace(day=23), "it does not become less due by waiting"
+    story.order(KIND)
+    lead = story.step(KIND).lead_days
+    assert due(story)[KIND] == add_working_days(story.today, lead, "NO")
+
+
+def test_what_rests_or_is_over_waits_for_nobody_and_what_goes_on_does_again() -> None:
+    story = Story("foreningspraktik")
+    story.send(PauseCase(case_id=story.id, reason="illness"))
+    assert story.case.open_steps == ()
+    story.send(ResumeCase(case_id=story.id))
+    assert set(due(story)) == {"interview"}
+    story.send(WithdrawCase(case_id=story.id, reason="moved"))
+    assert story.case.open_steps == ()
+
+
+def test_what_rests_because_a_consent_was_taken_back_waits_for_it() -> None:
+    story = Story("mentorskab").prepare("match")
+    story.send(RecordConsent(case_id=story.id, kind="share_profile", given=False))
+    assert (story.case.state, story.case.rests_unprepared) == ("paused", True)
+    assert "share_profile" in due(story)
+    story.do("share_profile")
+    assert (story.case.state, "share_profile" in due(story)) == ("ready", False)
