@@ -57,16 +57,22 @@ def pools(draw: st.DrawFn, most: int = 10) -> Pool:
     )
 
 
-def best(pool: Pool) -> tuple[int, int]:
-    """How many overdue candidates can be placed, and the most points with so many: by trying everything."""
-    choices = [[None, *(edge for edge in pool.edges if edge.candidate == one.id)] for one in pool.candidates]
+def best(pool: Pool) -> tuple[int, int, list[Edge]]:
+    """How many overdue candidates can be placed, the most points with so many, and the pairs.
+
+    By trying everything: of equally good ones, that in which the first candidate has the first place.
+    """
+    choices = [[*(edge for edge in pool.edges if edge.candidate == one.id), None] for one in pool.candidates]
     overdue = {one.id for one in pool.candidates if one.overdue}
-    found = (0, 0)
+    found: tuple[int, int, list[Edge]] = (-1, -1, [])
+    # `product` gives them in the very order of the ids.
     for choice in product(*choices):
         chosen = [edge for edge in choice if edge is not None]
         if all(sum(edge.place == one.id for edge in chosen) <= one.free for one in pool.places):
             served = sum(edge.candidate in overdue for edge in chosen)
-            found = max(found, (served, sum(edge.points for edge in chosen)))
+            points = sum(edge.points for edge in chosen)
+            if (served, points) > found[:2]:
+                found = served, points, chosen
     return found
 
 
@@ -75,7 +81,8 @@ def best(pool: Pool) -> tuple[int, int]:
 def test_the_solution_is_as_good_as_the_best_of_all(pool: Pool) -> None:
     solution = solve(pool)
     overdue = {one.id for one in pool.candidates if one.overdue}
-    assert (sum(edge.candidate in overdue for edge in solution.pairs), solution.total) == best(pool)
+    served, points, _ = best(pool)
+    assert (sum(edge.candidate in overdue for edge in solution.pairs), solution.total) == (served, points)
     assert solution.total == sum(edge.points for edge in solution.pairs)
 
 
@@ -87,6 +94,12 @@ def test_nobody_has_two_places_and_no_place_more_than_its_openings(pool: Pool) -
     assert len({edge.candidate for edge in pairs}) == len(pairs)
     for one in pool.places:
         assert sum(edge.place == one.id for edge in pairs) <= one.free
+
+
+@settings(max_examples=400, deadline=None)
+@given(pools(most=2))
+def test_of_equally_good_solutions_it_is_the_one_that_the_ids_say(pool: Pool) -> None:
+    assert list(solve(pool).pairs) == best(pool)[2]
 
 
 @settings(deadline=None)

@@ -18,7 +18,7 @@ from services.matching.solver.compiled import inlined, searching
 from services.matching.solver.graph import Graph, Ints, Longs, State, attach
 from services.matching.solver.pool import MOST_POINTS
 
-STEPS = 500
+STEPS = 200
 """The little more is the range of points by this."""
 BIDS_PER_CANDIDATE = 100
 
@@ -66,17 +66,18 @@ def auction(g: Graph, s: State) -> int:
     """Set `s.p` and who is where, from nothing; gives the number of bids."""
     places = len(g.capacity)
     wanted = np.zeros(places, np.int64)
-    step = _prepare(g, s, wanted)
+    most, least = _prepare(g, s, wanted)
+    step = max(1, (most - least) // STEPS)
     slots = np.zeros(places + 1, np.int64)
     np.cumsum(np.minimum(g.capacity, wanted), out=slots[1:])
     taken = np.zeros(places, np.int32)
     bids, bidders = np.zeros(slots[-1], np.int64), np.zeros(slots[-1], np.int32)
-    return _bid(g, s, slots, taken, bids, bidders, step)
+    return _bid(g, s, slots, taken, bids, bidders, most, step)
 
 
 @searching
-def _prepare(g: Graph, s: State, wanted: Longs) -> int:
-    """Set the first prices; gives the little more, and in `wanted` how many can come to each place."""
+def _prepare(g: Graph, s: State, wanted: Longs) -> tuple[int, int]:
+    """Set the first prices; gives the most and least points, and in `wanted` how many can come to a place."""
     most, least, dearest = 0, MOST_POINTS, 0
     for i in range(len(g.start)):
         for e in range(g.start[i], g.start[i] + g.length[i]):
@@ -87,15 +88,14 @@ def _prepare(g: Graph, s: State, wanted: Longs) -> int:
     for j in range(len(g.capacity)):
         # Nobody bids for a place without an opening; its price costs nothing, as it is paid by nobody.
         s.p[j] = dearest if g.capacity[j] == 0 else 0
-    return max(1, (most - least) // STEPS)
+    return most, min(least, most)
 
 
 @searching
-def _bid(g: Graph, s: State, slots: Longs, taken: Ints, bids: Longs, bidders: Ints, step: int) -> int:
-    candidates, most = len(g.start), 0
-    for i in range(candidates):
-        for e in range(g.start[i], g.start[i] + g.length[i]):
-            most = max(most, g.worth[e])
+def _bid(
+    g: Graph, s: State, slots: Longs, taken: Ints, bids: Longs, bidders: Ints, most: int, step: int
+) -> int:
+    candidates = len(g.start)
     limit = BIDS_PER_CANDIDATE * candidates
     left = limit
     for first in range(candidates):

@@ -170,7 +170,7 @@ def with_room(graph: Graph, edges: int) -> Graph:
     return graph
 
 
-@searching
+@inlined
 def add_edges(g: Graph, i: int, places: Ints, worths: Ints, first: int, last: int) -> None:
     """Give a candidate more edges, `places[first:last]`; there must be room.
 

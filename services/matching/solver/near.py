@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.matching.solver.columns import CODES, Asked, Columns, Offers, Seekers
-from services.matching.solver.compiled import compiled, inlined, searching
+from services.matching.solver.compiled import compiled, inlined
 from services.matching.solver.graph import Graph, Ints, Longs, no_graph
 from services.matching.solver.grid import Grid, runs
 from services.matching.solver.pairs import breaks, points_of
 
 THREADS = min(2, os.cpu_count() or 1)
-PIECE = 4096
+PIECE = 1000
 """Candidates to a piece of work: small pools are not worth a thread."""
 
 
@@ -113,7 +113,7 @@ def all_edges(columns: Columns, ground: Ground, rows: Longs) -> Near:
 
 
 def doubtful(columns: Columns, ground: Ground, rows: Longs, before: Duals, u: Longs, p: Longs) -> Longs:
-    """Those of `rows` who may have an edge worth more than its duals: they have fallen since `before`."""
+    """Those of `rows` who may have an edge worth its duals or more: they have fallen since `before`."""
     found = in_pieces(
         lambda begin, end: _doubtful(columns.seekers, ground, rows[begin:end], before, u, p), len(rows)
     )
@@ -197,14 +197,6 @@ def _best(
             worths[i * most + at] = order[at] >> 31
 
 
-@searching
-def _in_row(g: Graph, i: int, j: int) -> bool:
-    for e in range(g.start[i], g.start[i] + g.length[i]):  # noqa: SIM110 (machine code has no generators)
-        if g.to[e] == j:
-            return True
-    return False
-
-
 @compiled
 def _worth_asking(
     c: Seekers, o: Offers, a: Asked, ground: Ground, rows: Longs, graph: Graph, duals: Duals, margin: int
@@ -217,8 +209,11 @@ def _worth_asking(
     found = np.empty((grid.rows + 2, 2), np.int64)
     room, size = 1024, 0
     candidates, places, worths = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32)
+    in_row = np.full(len(p), -1, np.int64)
     for i in rows:
         least = NEVER
+        for e in range(graph.start[i], graph.start[i] + graph.length[i]):
+            in_row[graph.to[e]] = i
         for run in range(runs(grid, begins, cn, cm, i, found)):
             for j in range(found[run, 0], found[run, 1]):
                 if breaks(cn, cm, cs, barred, barred_start, on, om, os_, hard, segment, i, j, False) != 0:
@@ -228,7 +223,7 @@ def _worth_asking(
                 if over >= margin:
                     least = min(least, over)
                     continue
-                if _in_row(graph, i, j):
+                if in_row[j] == i:
                     continue
                 if size == room:
                     candidates = np.concatenate((candidates, np.empty(room, np.int64)))
@@ -252,7 +247,7 @@ def _doubtful(c: Seekers, ground: Ground, rows: Longs, before: Duals, u: Longs, 
         for run in range(runs(grid, begins, numbers, measures, i, runs_found)):
             for j in range(runs_found[run, 0], runs_found[run, 1]):
                 fallen = max(fallen, p_before[j] - p[j])
-        if u_before[i] - u[i] + fallen > slack[i]:
+        if u_before[i] - u[i] + fallen >= slack[i]:
             found[size] = i
             size += 1
     return found[:size]

@@ -19,6 +19,7 @@ from services.matching.solver.frontier import Frontier, frontier_of
 from services.matching.solver.graph import Bools, Graph, Ints, Longs, State, empty_state, graph_of
 from services.matching.solver.pool import MOST_IN_ALL, MOST_POINTS, Pool, Solution, TooLarge
 from services.matching.solver.repair import settle
+from services.matching.solver.ties import break_ties
 
 
 def solve(pool: Pool) -> Solution:
@@ -58,6 +59,7 @@ def solve_graph(graph: Graph) -> tuple[State, Frontier]:
     """The best pairs of a graph, proven, with what another search needs."""
     state, queue = empty_state(len(graph.start), len(graph.capacity)), frontier_of(len(graph.capacity))
     approach(graph, state, queue)
+    break_ties(graph, state, queue)
     prove(graph, state)
     return state, queue
 

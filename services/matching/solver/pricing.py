@@ -32,7 +32,8 @@ from services.matching.solver.near import (
     worth_asking,
 )
 from services.matching.solver.optimum import approach, best_of, offset_of, solve_graph
-from services.matching.solver.repair import add_rows, mend
+from services.matching.solver.repair import add_rows, ask, mend
+from services.matching.solver.ties import break_ties
 
 MOST_EDGES = 40
 """How many of its best edges a candidate begins with."""
@@ -80,6 +81,7 @@ def solve_columns(columns: Columns, most: int = MOST_EDGES) -> Solved:
     state, frontier = empty_state(len(candidates), len(places)), frontier_of(len(places))
     approach(graph, state, frontier)
     graph, looks = price(columns, ground, best, graph, state, frontier)
+    break_ties(graph, state, frontier)
     prove(graph, state)
     return Solved(columns, ground, candidates, places, graph, state, frontier, offset, looks)
 
@@ -150,5 +152,6 @@ def _put_in(graph: Graph, state: State, near: Near) -> Graph:
     rows = near.candidates
     begin = np.flatnonzero(np.diff(rows, prepend=-1))
     graph = with_room(graph, len(rows) + int(graph.length[rows[begin]].sum(dtype=np.int64)))
-    add_rows(graph, state, rows, near.places, near.worth)
+    add_rows(graph, rows, near.places, near.worth)
+    ask(graph, state, rows[begin])
     return graph

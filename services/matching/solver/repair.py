@@ -12,10 +12,13 @@ search for somebody to come through those who have an edge to it.
 
 from __future__ import annotations
 
+import numpy as np
+
 from services.matching.solver.compiled import inlined, searching
 from services.matching.solver.frontier import DONE, HEAPED, Frontier, begin, nearest, reach, seen
 from services.matching.solver.graph import Graph, Ints, Longs, State, add_edges, attach, detach
 
+NOBODY = np.zeros(0, np.int64)
 STAYS = -1
 """The path ends where it began: the candidate stays without, or the opening's price falls to nothing."""
 
@@ -29,7 +32,7 @@ def best_worth(g: Graph, s: State, i: int) -> int:
     return best
 
 
-@searching
+@inlined
 def prefer(g: Graph, s: State, i: int) -> None:
     """Set `u` of candidate `i` to the best there is, and let them leave a place that is not among it."""
     s.u[i] = best_worth(g, s, i)
@@ -57,7 +60,7 @@ def _look(g: Graph, s: State, q: Frontier, i: int, distance: int, best: int, end
     return best, end
 
 
-@searching
+@inlined
 def find_place(g: Graph, s: State, q: Frontier, source: int) -> None:
     """The best for candidate `source`, who is nowhere and whose `u` is more than nothing."""
     begin(q)
@@ -101,7 +104,7 @@ def find_place(g: Graph, s: State, q: Frontier, source: int) -> None:
         j = j_next
 
 
-@searching
+@inlined
 def find_candidate(g: Graph, s: State, q: Frontier, source: int) -> None:
     """The best for place `source`, which has an opening that nobody holds, and a price."""
     begin(q)
@@ -147,14 +150,14 @@ def find_candidate(g: Graph, s: State, q: Frontier, source: int) -> None:
 
 
 @searching
-def mend(g: Graph, s: State, q: Frontier) -> int:
-    """All searches there are to do; gives how many there were."""
+def search(g: Graph, s: State, q: Frontier, candidates: Longs, places: Longs) -> int:
+    """The searches that these candidates and then these places need; gives how many there were."""
     searches = 0
-    for i in range(len(g.start)):
+    for i in candidates:
         if g.here[i] and s.at[i] < 0 and s.u[i] > 0:
             find_place(g, s, q, i)
             searches += 1
-    for j in range(len(g.capacity)):
+    for j in places:
         while s.held[j] < g.capacity[j] and s.p[j] > 0:
             find_candidate(g, s, q, j)
             searches += 1
@@ -162,34 +165,33 @@ def mend(g: Graph, s: State, q: Frontier) -> int:
 
 
 @searching
-def settle(g: Graph, s: State, q: Frontier) -> int:
-    """From prices to the best pairs: everybody asks for the best at these prices, then all searches."""
-    for i in range(len(g.start)):
+def ask(g: Graph, s: State, candidates: Longs) -> None:
+    """Let each of these candidates ask for the best at the present prices."""
+    for i in candidates:
         if g.here[i]:
             prefer(g, s, i)
+
+
+def mend(g: Graph, s: State, q: Frontier) -> int:
+    """All searches that there are to do; gives how many there were."""
+    # A search for a place empties no other, so that the second list is made once the first is done.
+    first = search(g, s, q, np.flatnonzero((s.at < 0) & (s.u > 0)), NOBODY)
+    return first + search(g, s, q, NOBODY, np.flatnonzero((s.held < g.capacity) & (s.p > 0)))
+
+
+def settle(g: Graph, s: State, q: Frontier) -> int:
+    """From prices to the best pairs: everybody asks for the best at these prices, then all searches."""
+    ask(g, s, np.arange(len(g.start)))
     return mend(g, s, q)
 
 
 @searching
-def add_rows(g: Graph, s: State, rows: Longs, places: Ints, worths: Ints) -> None:
-    """Give candidates more edges, those of one after the other, and let each ask for the best again."""
+def add_rows(g: Graph, rows: Longs, places: Ints, worths: Ints) -> None:
+    """Give candidates more edges, those of one after the other."""
     begin = 0
     while begin < len(rows):
         end = begin
         while end < len(rows) and rows[end] == rows[begin]:
             end += 1
         add_edges(g, rows[begin], places, worths, begin, end)
-        prefer(g, s, rows[begin])
         begin = end
-
-
-@searching
-def leave(g: Graph, s: State, q: Frontier, i: int) -> None:
-    """Candidate `i` is gone, and an opening that they leave is filled as well as can be."""
-    j = s.at[i]
-    g.here[i] = False
-    s.u[i] = 0
-    if j >= 0:
-        detach(s, i)
-        if s.p[j] > 0:
-            find_candidate(g, s, q, j)

@@ -16,7 +16,7 @@ from services.matching.solver.certificate import prove
 from services.matching.solver.frontier import Frontier, frontier_of
 from services.matching.solver.graph import Array, Graph, Ints, State, detach_one, with_room
 from services.matching.solver.optimum import solve_graph
-from services.matching.solver.repair import add_rows, find_candidate, find_place, leave
+from services.matching.solver.repair import NOBODY, add_rows, ask, search
 
 
 class Session:
@@ -63,15 +63,21 @@ class Session:
         graph, state = self.graph, self.state
         graph.start[i], graph.length[i] = graph.used[0], 0
         graph.extra[i], graph.rank[i], graph.here[i] = extra, i, True
-        add_rows(graph, state, np.full(len(places), i, np.int64), places, points)
-        if state.u[i] > 0:
-            find_place(graph, state, self.frontier, i)
+        one = np.array([i])
+        add_rows(graph, np.full(len(places), i), places, points)
+        ask(graph, state, one)
+        search(graph, state, self.frontier, one, NOBODY)
         return i
 
     def remove_candidate(self, i: int) -> None:
         """Somebody goes; the opening that they held is filled as well as can be."""
         self._known(i)
-        leave(self.graph, self.state, self.frontier, i)
+        j = int(self.state.at[i])
+        self.graph.here[i] = False
+        self.state.u[i] = 0
+        if j >= 0:
+            detach_one(self.state, i)
+            self._fill(j)
 
     def open(self, j: int, openings: int = 1) -> None:
         """A place has more openings."""
@@ -88,8 +94,7 @@ class Session:
             if self.state.held[j] > self.graph.capacity[j]:
                 i = int(self.state.first[j])
                 detach_one(self.state, i)
-                if self.state.u[i] > 0:
-                    find_place(self.graph, self.state, self.frontier, i)
+                search(self.graph, self.state, self.frontier, np.array([i]), NOBODY)
 
     def add_place(self, candidates: Ints, points: Ints, openings: int) -> int:
         """A new place with these edges. Gives its number. It copies the places' arrays."""
@@ -101,7 +106,6 @@ class Session:
         self.state.p[j] = max(0, int(gains.max(initial=0)))
         add_rows(
             self.graph,
-            self.state,
             candidates.astype(np.int64),
             np.full(len(candidates), j, np.int32),
             points.astype(np.int32),
@@ -110,8 +114,7 @@ class Session:
         return j
 
     def _fill(self, j: int) -> None:
-        if self.state.held[j] < self.graph.capacity[j] and self.state.p[j] > 0:
-            find_candidate(self.graph, self.state, self.frontier, j)
+        search(self.graph, self.state, self.frontier, NOBODY, np.array([j]))
 
     def _known(self, i: int) -> None:
         if not (0 <= i < self._candidates and self.graph.here[i]):

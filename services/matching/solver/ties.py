@@ -1,0 +1,181 @@
+"""Of all solutions that are equally good, the one that the ids say.
+
+Job: in the order of the candidates' ids, let each have a place rather than none, and of their places the one
+whose id comes first, as far as the solution stays a best one and those before keep what they have. Guarantee:
+the result is a best solution, and is the same for the same pool whatever order the arrays are in, and
+whichever way the solution before it was found. Where very many solutions are equally good the work is
+bounded: what is left after a fixed number of steps stays as it is, which is then still the same for the same
+arrays. It changes no dual: a best solution uses edges worth exactly their duals, leaves no opening with a
+price empty, and nobody with a `u` without a place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.matching.solver.compiled import inlined, searching
+from services.matching.solver.frontier import DONE, STAMP, Frontier, begin, seen
+from services.matching.solver.graph import Bools, Graph, Ints, Longs, State, attach, detach
+
+STEPS_PER_EDGE = 20
+NOWHERE = -1
+
+
+@inlined
+def _mark(q: Frontier, j: int, by: int, worth: int, towards: int) -> None:
+    """Place `j` has been reached through candidate `by`, and waits in `q.done` to be looked at."""
+    q.stamp[j] = q.size[STAMP]
+    q.via[j], q.via_worth[j], q.towards[j] = by, worth, towards
+    q.done[q.size[DONE]] = j
+    q.size[DONE] += 1
+
+
+@inlined
+def _make_room(
+    g: Graph, s: State, q: Frontier, i: int, j: int, home: int, may_leave: bool
+) -> tuple[int, int, int]:
+    """A way to make room at `j` by moving later candidates: its end, who goes without, and the steps.
+
+    The ways that end are: at `home`, where candidate `i` leaves an opening; and if `i` may leave that
+    empty, at any opening that nobody holds, or with somebody who loses nothing by being without.
+    """
+    steps, at = 0, q.size[DONE]
+    _mark(q, j, i, 0, NOWHERE)
+    while at < q.size[DONE]:
+        x = q.done[at]
+        at += 1
+        if x == home or (may_leave and s.held[x] < g.capacity[x]):
+            return x, NOWHERE, steps
+        k = s.first[x]
+        while k >= 0:
+            steps += 1
+            if g.rank[k] > g.rank[i]:
+                if may_leave and s.u[k] == 0:
+                    return x, k, steps
+                for e in range(g.start[k], g.start[k] + g.length[k]):
+                    y = g.to[e]
+                    if not seen(q, y) and g.worth[e] + g.extra[k] == s.u[k] + s.p[y]:
+                        _mark(q, y, k, g.worth[e], x)
+                steps += g.length[k]
+            k = s.next[k]
+    return NOWHERE, NOWHERE, steps
+
+
+@inlined
+def _refill(g: Graph, s: State, q: Frontier, i: int, home: int) -> tuple[int, int, int, int]:
+    """Who could come to `home`, as others move on: where from, who first, where to, and the steps."""
+    steps, at = 0, 0
+    begin(q)
+    _mark(q, home, i, 0, NOWHERE)
+    while at < q.size[DONE]:
+        x = q.done[at]
+        at += 1
+        e = g.head[x]
+        while e >= 0:
+            steps += 1
+            k = g.comes[e]
+            y = s.at[k]
+            can = g.here[k] and g.rank[k] > g.rank[i] and y != x
+            if can and g.comes_worth[e] + g.extra[k] == s.u[k] + s.p[x]:
+                if y < 0:
+                    return NOWHERE, k, x, steps
+                if not seen(q, y):
+                    _mark(q, y, k, g.comes_worth[e], x)
+                    if s.p[y] == 0:
+                        return y, k, x, steps
+            e = g.link[e]
+    return NOWHERE, NOWHERE, NOWHERE, steps
+
+
+@inlined
+def _worth(g: Graph, i: int, j: int) -> int:
+    for e in range(g.start[i], g.start[i] + g.length[i]):
+        if g.to[e] == j:
+            return g.worth[e]  # type: ignore[no-any-return]
+    return 0
+
+
+@searching
+def _choose(g: Graph, s: State, q: Frontier, order: Longs, tight: Ints, left: int) -> int:
+    for i in order:
+        if left <= 0:
+            return 0
+        home, count = s.at[i], 0
+        for e in range(g.start[i], g.start[i] + g.length[i]):
+            j = g.to[e]
+            if g.worth[e] + g.extra[i] == s.u[i] + s.p[j] and g.capacity[j] > 0:
+                # Those before `home` by their ids, in that order.
+                if home >= 0 and g.place_rank[j] >= g.place_rank[home]:
+                    continue
+                at = count
+                while at > 0 and g.place_rank[tight[at - 1]] > g.place_rank[j]:
+                    tight[at] = tight[at - 1]
+                    at -= 1
+                tight[at] = j
+                count += 1
+        left -= g.length[i]
+        if count == 0:
+            continue
+        fill = home >= 0 and s.p[home] > 0
+        may_leave = not fill
+        if fill:
+            end, comes, _, steps = _refill(g, s, q, i, home)
+            left -= steps
+            may_leave = end >= 0 or comes >= 0
+        begin(q)
+        for index in range(count):
+            j = tight[index]
+            if seen(q, j):
+                continue
+            end, without, steps = _make_room(g, s, q, i, j, home, may_leave)
+            left -= steps
+            if end < 0:
+                continue
+            if home >= 0:
+                detach(s, i)
+            if without >= 0:
+                detach(s, without)
+            x = end
+            while x != j:
+                k, y = q.via[x], q.towards[x]
+                detach(s, k)
+                attach(s, k, x, q.via_worth[x])
+                x = y
+            attach(s, i, j, _worth(g, i, j))
+            if fill and end != home:
+                _, comes, x, steps = _refill(g, s, q, i, home)
+                left -= steps
+                while True:
+                    if s.at[comes] >= 0:
+                        detach(s, comes)
+                    attach(s, comes, x, _worth(g, comes, x))
+                    if x == home:
+                        break
+                    comes, x = q.via[x], q.towards[x]
+            break
+    return left
+
+
+@searching
+def _have_choice(g: Graph, s: State, found: Bools) -> int:
+    """Mark who could be at more than one place, or at one or none; gives the longest of their rows."""
+    longest = 0
+    for i in range(len(g.start)):
+        ways = 1 if s.u[i] == 0 else 0
+        for e in range(g.start[i], g.start[i] + g.length[i]):
+            if g.worth[e] + g.extra[i] == s.u[i] + s.p[g.to[e]]:
+                ways += 1
+        found[i] = g.here[i] and ways > 1
+        if found[i]:
+            longest = max(longest, g.length[i])
+    return longest
+
+
+def break_ties(g: Graph, s: State, q: Frontier) -> bool:
+    """Go from a best solution to the one that the ids say; whether there were steps enough."""
+    found = np.zeros(len(g.start), np.bool_)
+    tight = np.empty(_have_choice(g, s, found), np.int32)
+    some = np.flatnonzero(found)
+    order = some[np.argsort(g.rank[some], kind="stable")]
+    edges = int(g.length.sum(dtype=np.int64))
+    return _choose(g, s, q, order, tight, STEPS_PER_EDGE * edges + 1000) > 0
