@@ -16,7 +16,9 @@ from shared.contracts.intake_commands import (
     RecordCertificateShown,
     RecordInterview,
 )
+from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import derived_id
+from shared.contracts.register_commands import OfferPlace, RegisterHost
 from shared.messages import Actor
 from shared.timers import next_due_at, run_due
 from tests.servers.intake import EXAMPLE, NOW, Intake, as_, browser, intake, referral
@@ -86,6 +88,36 @@ async def test_a_certificate_shown_anew_replaces_the_clocks_of_the_one_before(in
     assert await intake.pool.fetchval("SELECT count(*) FROM timer WHERE type = 'LapseCertificate'") == 1
     await at(intake, NOW + timedelta(days=120))
     assert await told(intake, case_id, "CertificateLapsed") == []
+
+
+async def test_a_certificate_that_the_place_asks_for_holds_the_start_until_it_is_shown(
+    intake: Intake,
+) -> None:
+    contact = {"name": "Vera Vært", "email": "vera@example.org"}
+    host = {"unit": "DK-0169", "kind": "association", "name": "Klubben", "contact_person": contact}
+    (registered,) = await intake.take(intake.of_staff(RegisterHost.model_validate(host)))
+    place = {"programmes": ["foreningspraktik"], "required_certificates": ["child_certificate"]}
+    offer = OfferPlace.model_validate({"host_id": registered.id, **place})
+    (offered,) = await intake.take(intake.of_staff(offer))
+    case_id = await intake.case_of(EXAMPLE)
+    await intake.take(intake.of_staff(RecordInterview(case_id=case_id)))
+    for step in ("expectations_aligned", "purpose_stated", "host_prepared"):
+        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step)))
+    ready = await intake.body("CaseReady")
+    agreed = {
+        **{name: ready[name] for name in ("unit", "programme", "case_id", "round", "rules_version")},
+        "match_id": uuid4(),
+        "proposal_id": uuid4(),
+        "place_id": offered.id,
+        "hours_per_week": 5,
+        "starts_on": "2026-12-01",
+    }
+    await intake.take(intake.of_matching(MatchAgreed.model_validate(agreed)))
+    clearances = ("StartCleared", "StartHeld")
+    assert await told(intake, case_id, *clearances) == ["StartCleared", "StartHeld"]
+    shown = RecordCertificateShown(case_id=case_id, kind="child_certificate")
+    await intake.take(intake.of_staff(shown))
+    assert (await told(intake, case_id, *clearances))[-1] == "StartCleared"
 
 
 async def test_whoever_comes_of_age_becomes_ready_that_morning(intake: Intake) -> None:
