@@ -17,7 +17,9 @@ from pydantic import BaseModel, ValidationError
 from cli.importing.headings import NAMES
 from cli.importing.rows import Row
 from services.intake.documents import HostFile, Mentor, State
-from services.intake.offering import offer_place, register_host, register_mentor
+from services.intake.hosts import register_host
+from services.intake.mentors import register_mentor
+from services.intake.places import offer_place
 from services.intake.referral import judge
 from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
 from shared.messages import Message, Refused
