@@ -21,11 +21,14 @@ from shared.contracts.people_commands import (
     SetDuty,
     SetGroupMembers,
 )
+from shared.contracts.register_commands import RegisterHost, RegisterMentor, RegisterPartner
 from shared.messages import Message, Refused
 from shared.postgres import Connection
 
 Rows = Mapping[str, UUID | tuple[UUID, ...]]
 
+NEW_IN_A_UNIT = (RegisterHost, RegisterMentor, RegisterPartner, RegisterStaff)
+CLOSED = "SELECT EXISTS (SELECT 1 FROM unit_file WHERE unit = ANY($1::text[]) AND state = 'closed')"
 A_CASE_OF_EACH_PROGRAMME = (
     "SELECT DISTINCT ON (programme) id FROM case_file WHERE unit = $1 AND doc IS NOT NULL "
     "AND state <> ALL($2::text[]) ORDER BY programme, opened_at, id"
@@ -35,7 +38,14 @@ A_CASE_OF_EACH_PROGRAMME = (
 async def rows_of(
     connection: Connection, messages: Sequence[Message], issuer: str | None
 ) -> dict[UUID, Rows]:
-    """The rows of those of the messages that are about colleagues and units, by message."""
+    """The rows of those of the messages that are about colleagues and units, by message.
+
+    Raises `Refused` for a command that would bring something new to a closed unit. It is seen without a lock:
+    what comes at that very moment is handed over (`closing`).
+    """
+    asked = [message.body.unit for message in messages if isinstance(message.body, NEW_IN_A_UNIT)]
+    if asked and await connection.fetchval(CLOSED, asked):
+        raise Refused("unit_closed", field="unit")
     return {
         message.id: rows
         for message in messages

@@ -226,6 +226,7 @@ async def test_what_a_message_in_flight_opens_after_the_closing_is_handed_over_t
     assert (await ask(intake, closing)).kind == "done"
     await run_timers(intake)
     late = RegisterMentor(unit=AALBORG, contact=BY_EMAIL)
+    assert (await ask(intake, late)).reason == "unit_closed"
     # As one that was under way while the unit closed: its own look at the unit was before.
     await intake.pool.execute("UPDATE unit_file SET doc = jsonb_set(doc, '{state}', '\"open\"')")
     await ask(intake, late)
