@@ -9,7 +9,9 @@ from pathlib import Path
 from services.followup import api, metrics, pages
 from services.followup.documents import State
 from services.followup.handlers import TABLES, concerns
+from services.followup.held import held_by
 from services.followup.workflow import TIMERS, WORKFLOW
+from shared import held
 from shared.hosting import Host, host, real_time
 from shared.settings import Settings
 
@@ -29,6 +31,7 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     )
     api.mount(running)
     pages.mount(running)
+    held.mount(running, held_by(running))
     running.gauges.append(metrics.gauges(running.service))
     running.led += [metrics.CHECKINS_OVERDUE, metrics.PLACEMENTS_ENDED]
     return running

@@ -16,8 +16,9 @@ from uuid import UUID
 from fastapi import FastAPI, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from services.intake import door, queries, register_api, staff_api, staff_queries
+from services.intake import door, queries, register_api, seeing, staff_api, staff_queries
 from services.intake.documents import CaseFile, Person
+from services.intake.people import GLASS_IS_OPEN
 from services.intake.queries import StoredCase
 from services.intake.register_api import units_asked
 from services.intake.rules import Standing, standings
@@ -57,22 +58,44 @@ async def case_seen(host: Host, connection: Connection, actor: Actor, case_id: U
     stored = await queries.case(connection, case_id)
     if stored is None:
         raise Problem(404, "not_found")
-    if stored.case.unit not in actor.units:
+    person = await queries.person(connection, stored.case.person_id)
+    looked = person is not None and seeing.glass_is_open(person, actor, host.service.clock())
+    if stored.case.unit not in actor.units and not looked:
         raise Problem(403, "other_unit")
+    if person is not None and await seeing.hidden(host, connection, actor, [person.id]):
+        raise Problem(403, "protected_person")
     return stored
 
 
 async def person_seen(
     host: Host, connection: Connection, actor: Actor, person_id: UUID, at_what: str
 ) -> Person:
-    """A person of the actor's units, and the look written down. Raises `Problem` 404 or 403."""
+    """A person whom the actor may see, and the look written down. Raises `Problem` 404 or 403.
+
+    Whoever was merged into another is the other; whose glass is broken may be of another unit.
+    """
     person = await queries.person(connection, person_id)
+    if person is not None and person.merged_into is not None:
+        person = await queries.person(connection, person.merged_into)
     if person is None:
         raise Problem(404, "not_found")
-    if not await queries.units_of_person(connection, person_id) & actor.units:
-        raise Problem(403, "other_unit")
-    await queries.note_look(connection, actor, at_what, [person_id], host.service.clock())
+    now = host.service.clock()
+    if not seeing.glass_is_open(person, actor, now):
+        if not await queries.units_of_person(connection, person.id) & actor.units:
+            raise Problem(403, "other_unit")
+        if await seeing.hidden(host, connection, actor, [person.id]):
+            raise Problem(403, "protected_person")
+    await queries.note_look(connection, actor, at_what, [person_id, person.id], now)
     return person
+
+
+def with_reasons(rows: list[dict[str, Any]], person: Person) -> list[dict[str, Any]]:
+    """The looks; beside the breaking of the glass stands why it was broken."""
+    why = {(one.subject, (one.until - GLASS_IS_OPEN).isoformat()): one.reason for one in person.glass}
+    return [
+        {**row, "reason": why.get((row["subject"], row["at"]))} if row["at_what"] == "break_glass" else row
+        for row in rows
+    ]
 
 
 def standing_of(host: Host, case: CaseFile) -> tuple[Standing, ...]:
@@ -137,9 +160,16 @@ def _cases(host: Host) -> None:
         actor = access.staff(request, *STAFF)
         async with host.pool.acquire() as connection, connection.transaction():
             whose = await caseworkers_asked(host, connection, actor, caseworker, mine=mine)
+            unseen = await seeing.hidden(host, connection, actor) if q else frozenset()
             try:
                 found = await queries.cases(
-                    connection, units_asked(actor, unit), state=state, q=q, caseworkers=whose, cursor=cursor
+                    connection,
+                    units_asked(actor, unit),
+                    state=state,
+                    q=q,
+                    caseworkers=whose,
+                    cursor=cursor,
+                    unseen=unseen,
                 )
             except ValueError:
                 raise Problem(422, "does_not_fit", field="cursor") from None
@@ -154,7 +184,7 @@ def _cases(host: Host) -> None:
     async def case(request: Request, case_id: UUID) -> Response:
         """One case, how its preparation stands, and who the candidate perhaps is besides."""
         actor = access.staff(request, *STAFF)
-        async with host.pool.acquire() as connection:
+        async with host.pool.acquire() as connection, connection.transaction():
             stored = await case_seen(host, connection, actor, case_id)
             person = await queries.person(connection, stored.case.person_id)
             alike = await perhaps_the_same(connection, person, actor.units) if person else []
@@ -205,16 +235,17 @@ def _people(host: Host, secrets: Secrets) -> None:
 
     @app.get("/intake/api/people/{person_id}/audit", tags=["reading"], response_model=None)
     async def audit(request: Request, person_id: UUID, cursor: str | None = None) -> Response:
-        """Who has looked at somebody, the latest first."""
+        """Who has looked at somebody, the latest first; whoever broke the glass, with the reason."""
         actor = access.staff(request, *STAFF)
-        async with host.pool.acquire() as connection:
+        async with host.pool.acquire() as connection, connection.transaction():
             if not await queries.units_of_person(connection, person_id) & actor.units:
                 raise Problem(404, "not_found")
+            found_person = await person_seen(host, connection, actor, person_id, "audit")
             try:
                 found = await queries.looks(connection, person_id, cursor)
             except ValueError:
                 raise Problem(422, "does_not_fit", field="cursor") from None
-        return JSONResponse({"looks": found.rows, "next": found.next})
+        return JSONResponse({"looks": with_reasons(found.rows, found_person), "next": found.next})
 
     @app.post("/intake/api/people/names", tags=["reading"], response_model=None)
     async def names(request: Request) -> Response:
@@ -228,9 +259,15 @@ def _people(host: Host, secrets: Secrets) -> None:
                 found = await queries.names(connection, ids, actor.units)
             else:
                 raise NotAllowed
-            seen = [UUID(id_) for id_ in found]
+            unseen = (
+                await seeing.hidden(host, connection, actor, ids) if actor.kind == "staff" else frozenset()
+            )
+            seen = [UUID(id_) for id_ in found if UUID(id_) not in unseen]
             await queries.note_look(connection, actor, "names", seen, host.service.clock())
-        return JSONResponse({"names": found})
+            marked = await queries.protected_of(connection, seen) if actor.kind == "staff" else []
+        word = host.pages.words(host.pages.language(request, actor))(seeing.NAME_OF_A_PROTECTED)
+        shown = {id_: word if UUID(id_) in unseen else name for id_, name in found.items()}
+        return JSONResponse({"names": shown, "protected": marked})
 
 
 async def _ids(request: Request) -> list[UUID]:

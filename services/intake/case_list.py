@@ -17,7 +17,7 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.intake import case_list_queries as lists
-from services.intake import queries, staff_queries
+from services.intake import queries, seeing, staff_queries
 from services.intake.case_list_queries import OPEN, OVER, Wanted
 from services.intake.register_api import units_asked
 from services.intake.wording import programme_words, programmes_of, unit_options
@@ -120,8 +120,10 @@ def _list(host: Host) -> None:
             if not filters.whose:
                 # Who has cases of their own came for those; a search is for all that there are.
                 filters = replace(filters, whose="mine" if per_whose["mine"] and not filters.q else "all")
+            unseen = await seeing.hidden(host, connection, actor)
             try:
                 wanted = Wanted(
+                    unseen=unseen,
                     units=units_asked(actor, filters.unit or None),
                     states=_states(filters),
                     programme=filters.programme or None,
@@ -137,15 +139,16 @@ def _list(host: Host) -> None:
             per_state = await lists.count_by_state(connection, wanted)
             views = await lists.views(connection, actor.subject)
             colleagues = await staff_queries.colleagues(connection, actor.units)
-            people = [row.case.person_id for row in found.rows]
+            people = {row.case.person_id for row in found.rows} - unseen
             await queries.note_look(connection, actor, "case_list", people, host.service.clock())
+        word = host.pages.words(host.pages.language(request, actor))(seeing.NAME_OF_A_PROTECTED)
         following = f"{filters.address()}&{urlencode({'cursor': found.next})}" if found.next else None
         return host.pages.render(
             request,
             "cases.html",
             actor=actor,
             filters=filters,
-            rows=found.rows,
+            rows=seeing.masked(found.rows, "case.person_id", unseen, word),
             more_at=following,
             is_further=bool(cursor),
             whose=[one for one in WHOSE if per_whose[one] or one in ("mine", "all", filters.whose)],

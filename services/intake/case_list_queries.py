@@ -22,7 +22,8 @@ MOST_VIEWS = 20
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which cases: None is no matter. `caseworkers` are whose cases they are; an empty list, nobody's."""
+    """Which cases: None is no matter. `caseworkers` are whose cases they are; an empty list, nobody's.
+    `unseen` are those whom no name finds."""
 
     units: Collection[str]
     states: tuple[str, ...]
@@ -31,6 +32,7 @@ class Wanted:
     caseworkers: Collection[UUID] | None = None
     waits_for: str | None = None
     due_by: date | None = None
+    unseen: Collection[UUID] = ()
 
 
 class Row(NamedTuple):
@@ -48,7 +50,8 @@ class Page(NamedTuple):
 WHERE = (
     "c.doc IS NOT NULL AND p.doc IS NOT NULL AND c.unit = ANY($1::text[]) "
     "AND ($2::text IS NULL OR c.programme = $2) "
-    "AND ($3::text IS NULL OR p.name_lowered LIKE $4 OR c.source_reference = $3 OR c.id::text = $3) "
+    "AND ($3::text IS NULL OR (p.name_lowered LIKE $4 AND p.id <> ALL($8::uuid[])) "
+    "OR c.source_reference = $3 OR c.id::text = $3) "
     "AND ($5::uuid[] IS NULL OR c.caseworker = ANY($5) OR ($5 = '{}' AND c.caseworker IS NULL)) "
     "AND ($6::text IS NULL OR c.waits_for ? $6) AND ($7::text IS NULL OR c.due_on <= $7)"
 )
@@ -63,6 +66,7 @@ def _values(wanted: Wanted) -> list[object]:
         None if wanted.caseworkers is None else sorted(wanted.caseworkers),
         wanted.waits_for,
         wanted.due_by.isoformat() if wanted.due_by else None,
+        sorted(wanted.unseen),
     ]
 
 
@@ -76,15 +80,15 @@ async def page(
     after = read_cursor(cursor)
     last_due, last_opened, last_id = after if after else (None, None, None)
     order, further = (
-        ("c.opened_at DESC, c.id DESC", "(c.opened_at, c.id) < ($10, $11::uuid) AND $9::text IS NOT NULL")
+        ("c.opened_at DESC, c.id DESC", "(c.opened_at, c.id) < ($11, $12::uuid) AND $10::text IS NOT NULL")
         if newest
-        else ("c.due_on, c.opened_at, c.id", "(c.due_on, c.opened_at, c.id) > ($9, $10, $11::uuid)")
+        else ("c.due_on, c.opened_at, c.id", "(c.due_on, c.opened_at, c.id) > ($10, $11, $12::uuid)")
     )
     rows = await connection.fetch(
         "SELECT c.id, c.doc::text AS doc, c.due_on, c.opened_at, p.name, p.protected, w.name AS caseworker "  # noqa: S608
         "FROM case_file c JOIN person p ON p.id = c.person_id LEFT JOIN person w ON w.id = c.caseworker "
-        f"WHERE {WHERE} AND c.state = ANY($8::text[]) AND ($11::uuid IS NULL OR {further}) "
-        f"ORDER BY {order} LIMIT $12",
+        f"WHERE {WHERE} AND c.state = ANY($9::text[]) AND ($12::uuid IS NULL OR {further}) "
+        f"ORDER BY {order} LIMIT $13",
         *_values(wanted),
         list(wanted.states),
         last_due,

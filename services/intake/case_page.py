@@ -7,7 +7,7 @@ broken page. Forms post to the command door; nothing is changed here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -15,18 +15,19 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from services.intake import queries, staff_queries
+from services.intake import queries, seeing, staff_queries
 from services.intake.api import case_seen, person_seen, rules_for, standing_of
 from services.intake.case_list_queries import OPEN
-from services.intake.documents import CaseFile, Person
+from services.intake.documents import CaseFile
+from services.intake.people_pages import UNSEEN, behind_glass
+from services.intake.similar import perhaps_the_same
 from services.intake.staff_pages import colleague_options
 from services.intake.why import why_not_yet
 from services.intake.wording import programme_words
 from shared.contracts.model import STAFF
 from shared.hosting import Host
-from shared.postgres import Connection
+from shared.problems import Problem
 
-MOST_LIKE = 5
 OTHER_SERVICES = ("matching", "followup", "notifications")
 
 
@@ -42,7 +43,13 @@ def _case(host: Host) -> None:
     async def case(request: Request, case_id: UUID) -> Response:
         actor = host.access.staff(request, *STAFF)
         async with host.pool.acquire() as connection, connection.transaction():
-            stored = await case_seen(host, connection, actor, case_id)
+            try:
+                stored = await case_seen(host, connection, actor, case_id)
+            except Problem as problem:
+                behind = await queries.case(connection, case_id)
+                if problem.code in UNSEEN and behind is not None:
+                    return behind_glass(host, request, actor, behind.case.person_id)
+                raise
             found = stored.case
             person = await person_seen(host, connection, actor, found.person_id, "case_page")
             guardian = None
@@ -50,8 +57,10 @@ def _case(host: Host) -> None:
                 guardian = await person_seen(host, connection, actor, found.guardian_id, "case_page")
             others = await queries.cases_of_person(connection, person.id, actor.units)
             alike = await perhaps_the_same(connection, person, actor.units)
+            unseen = await seeing.hidden(host, connection, actor, [one.id for one in alike])
+            alike = [one for one in alike if one.id not in unseen]
             if alike:
-                people = [id_ for id_, _, _ in alike]
+                people = [one.id for one in alike]
                 await queries.note_look(connection, actor, "perhaps_the_same", people, host.service.clock())
             colleagues = await staff_queries.colleagues(connection, {found.unit})
         rules, country, today = rules_for(host, found)
@@ -76,7 +85,7 @@ def _case(host: Host) -> None:
             waiting=[one for one in steps if one.waits_on and not one.is_done] if is_open else [],
             done=[one for one in steps if one.is_done],
             why=why,
-            slowest=slowest(why, found),
+            slowest=slowest(why, found, today),
             today=today,
             is_open=is_open,
             other_cases=[other.case for other in others if other.case.id != found.id],
@@ -103,7 +112,7 @@ def _why_not_yet(host: Host) -> None:
             case=stored.case,
             person=person,
             why=answer,
-            slowest=slowest(answer, stored.case),
+            slowest=slowest(answer, stored.case, today),
             parts=[
                 (before, steps)
                 for before in ("match", "start")
@@ -116,7 +125,7 @@ def _why_not_yet(host: Host) -> None:
         )
 
 
-def slowest(why: Mapping[str, Any], case: CaseFile) -> dict[str, Any] | None:
+def slowest(why: Mapping[str, Any], case: CaseFile, today: date) -> dict[str, Any] | None:
     """The step that the earliest start waits for longest, and how it is said; None where nothing is missing.
 
     `says` is the key of the sentence: a certificate that can be ordered today, or from a later day, or
@@ -130,40 +139,14 @@ def slowest(why: Mapping[str, Any], case: CaseFile) -> dict[str, Any] | None:
         return {"says": "available_from", "day": first_day.isoformat(), "code": None, "from": None}
     if not chain:
         return None
-    step = max(chain, key=lambda one: one["lead_days"])
+    ends = [date.fromisoformat(one["earliest_on"]) for one in chain]
+    held_up = [(end - before).days for before, end in zip([today, *ends], ends, strict=False)]
+    step = chain[held_up.index(max(held_up))]
     says, begins = "step", None
     if step["kind"] == "certificate":
         begins = step["ordered_on"] or step["order_from"]
         says = "ordered" if step["ordered_on"] else "order_now" if step["is_possible_now"] else "order_later"
     return {"says": says, "day": step["earliest_on"], "code": step["code"], "from": begins}
-
-
-async def perhaps_the_same(
-    connection: Connection, person: Person, units: Collection[str]
-) -> list[tuple[UUID, str, date | None]]:
-    """Persons of the same controller with a case in these units who may be this one: by name, or by how they
-    are reached. Two national ids are two persons."""
-    rows = await connection.fetch(
-        "SELECT p.id, p.name, p.doc ->> 'birth_date' AS born FROM person p "
-        "WHERE p.controller = $1 AND p.doc IS NOT NULL AND p.id <> $2 AND p.merged_into IS NULL "
-        "AND (p.name_lowered = $3 OR lower(p.doc ->> 'email') = $4 OR p.doc ->> 'phone' = $5) "
-        "AND NOT ($6 AND p.doc ->> 'national_id' IS NOT NULL) "
-        "AND ($7::text IS NULL OR p.doc ->> 'birth_date' IS NULL OR p.doc ->> 'birth_date' = $7) "
-        "AND EXISTS (SELECT 1 FROM case_file c WHERE c.person_id = p.id AND c.unit = ANY($8::text[])) "
-        "ORDER BY p.name_lowered, p.id LIMIT $9",
-        person.controller,
-        person.id,
-        person.name.lower(),
-        person.email.lower() if person.email else None,
-        person.phone,
-        person.national_id is not None,
-        person.birth_date.isoformat() if person.birth_date else None,
-        sorted(units),
-        MOST_LIKE,
-    )
-    return [
-        (row["id"], row["name"], date.fromisoformat(row["born"]) if row["born"] else None) for row in rows
-    ]
 
 
 def _part(host: Host) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import Response
 
-from services.intake import due_queries, queries, staff_queries
+from services.intake import due_queries, queries, seeing, staff_queries
 from services.intake.due_queries import STANDS
 from services.intake.wording import unit_options
 from shared.contracts.model import STAFF
@@ -53,6 +53,11 @@ async def _asked(
     return ("all", None) if mine is None else ("mine", mine)
 
 
+def _word(host: Host, request: Request, actor: Actor) -> str:
+    """What stands for the name of whom the reader may not see."""
+    return host.pages.words(host.pages.language(request, actor))(seeing.NAME_OF_A_PROTECTED)
+
+
 def _certificates(host: Host) -> None:
     @host.app.get("/intake/certificates", include_in_schema=False)
     async def certificates(request: Request, whose: str = "") -> Response:
@@ -64,8 +69,10 @@ def _certificates(host: Host) -> None:
         async with host.pool.acquire() as connection, connection.transaction():
             asked, caseworkers = await _asked(host, connection, actor, whose)
             lines = await due_queries.certificates(connection, actor.units, caseworkers, programmes, now)
-            people = [one.person_id for one in lines]
+            unseen = await seeing.hidden(host, connection, actor, [one.person_id for one in lines])
+            people = {one.person_id for one in lines} - unseen
             await queries.note_look(connection, actor, "certificates", people, now)
+        lines = seeing.masked(lines, "person_id", unseen, _word(host, request, actor))
         return host.pages.render(
             request,
             "certificates.html",
@@ -85,7 +92,13 @@ def _waiting(host: Host) -> None:
             asked, caseworkers = await _asked(host, connection, actor, whose)
             found = await due_queries.waiting(connection, actor.units, caseworkers, MOST_OF_EACH)
             people = {one.person_id for _, listed in found.values() for one in listed}
-            await queries.note_look(connection, actor, "waiting", people, now)
+            unseen = await seeing.hidden(host, connection, actor, people)
+            await queries.note_look(connection, actor, "waiting", people - unseen, now)
+        word = _word(host, request, actor)
+        found = {
+            who: (count, seeing.masked(listed, "person_id", unseen, word))
+            for who, (count, listed) in found.items()
+        }
         return host.pages.render(
             request, "waiting.html", actor=actor, whose=asked, found=found, today=now.date()
         )

@@ -7,8 +7,6 @@ gap and not a broken page. Forms post to the command door; nothing is changed he
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from fastapi import Request
 from starlette.responses import Response
 
@@ -16,17 +14,14 @@ from services.intake import (
     case_list,
     case_page,
     due_pages,
-    queries,
+    people_pages,
     register_pages,
     signing_in,
     staff_pages,
     today,
     typed_in,
 )
-from services.intake.api import person_seen
 from services.intake.sealing import Secrets
-from services.intake.wording import programme_words
-from shared.contracts.model import STAFF
 from shared.hosting import Host
 
 SERVICES = ("intake", "matching", "followup", "notifications")
@@ -42,7 +37,7 @@ def mount(host: Host, secrets: Secrets) -> None:
     case_page.mount(host)
     due_pages.mount(host)
     today.mount(host)
-    _people(host, secrets)
+    people_pages.mount(host, secrets)
     register_pages.mount(host)
 
 
@@ -58,23 +53,3 @@ def _front(host: Host) -> None:
     async def parked(request: Request) -> Response:
         actor = access.staff(request, "operator")
         return host.pages.render(request, "parked.html", actor=actor, services=SERVICES)
-
-
-def _people(host: Host, secrets: Secrets) -> None:
-    @host.app.get("/intake/people/{person_id}", include_in_schema=False)
-    async def person(request: Request, person_id: UUID) -> Response:
-        actor = host.access.staff(request, *STAFF)
-        async with host.pool.acquire() as connection, connection.transaction():
-            found = await person_seen(host, connection, actor, person_id, "person_page")
-            cases = await queries.cases_of_person(connection, person_id, actor.units)
-            looks = await queries.looks(connection, person_id, None, 20)
-        return host.pages.render(
-            request,
-            "person.html",
-            actor=actor,
-            person=found,
-            national_id=secrets.open(found.national_id) if found.national_id else None,
-            cases=[stored.case for stored in cases],
-            looks=looks.rows,
-            programme_words=programme_words(host.service.programmes),
-        )

@@ -55,16 +55,18 @@ async def cases(
     caseworkers: Collection[UUID] | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
+    unseen: Collection[UUID] = (),
 ) -> Found:
     """Cases with their person's name, newest first. `q` is a part of a name, or a whole reference or id;
-    `caseworkers` are those whose cases are asked for (all, if it is not said)."""
+    `caseworkers` are those whose cases are asked for (all, if it is not said), `unseen` no name finds."""
     after = read_cursor(cursor)
     opened_at, id_ = (after[0], UUID(after[1])) if len(after) == 2 else (None, None)
     rows = await connection.fetch(
         "SELECT c.id, c.version, c.doc::text AS doc, p.name, c.opened_at FROM case_file c "
         "JOIN person p ON p.id = c.person_id "
         "WHERE c.doc IS NOT NULL AND c.unit = ANY($1::text[]) AND ($2::text IS NULL OR c.state = $2) "
-        "AND ($3::text IS NULL OR p.name_lowered LIKE $4 OR c.source_reference = $3 OR c.id::text = $3) "
+        "AND ($3::text IS NULL OR (p.name_lowered LIKE $4 AND p.id <> ALL($9::uuid[])) "
+        "OR c.source_reference = $3 OR c.id::text = $3) "
         "AND ($5::text IS NULL OR (c.opened_at, c.id) < ($5, $6::uuid)) "
         "AND ($8::uuid[] IS NULL OR c.caseworker = ANY($8)) "
         "ORDER BY c.opened_at DESC, c.id DESC LIMIT $7",
@@ -76,6 +78,7 @@ async def cases(
         id_,
         limit + 1,
         None if caseworkers is None else sorted(caseworkers),
+        sorted(unseen),
     )
     shown = rows[:limit]
     following = cursor_of(shown[-1]["opened_at"], shown[-1]["id"]) if len(rows) > limit else None
@@ -165,6 +168,14 @@ async def names(connection: Connection, ids: Iterable[UUID], units: Collection[s
         sorted(units),
     )
     return {str(row["id"]): row["name"] for row in rows}
+
+
+async def protected_of(connection: Connection, ids: Iterable[UUID]) -> list[str]:
+    """Those of the people who are protected, so that a mark can stand beside their names."""
+    rows = await connection.fetch(
+        "SELECT id FROM person WHERE id = ANY($1::uuid[]) AND protected", sorted(set(ids))
+    )
+    return sorted(str(row["id"]) for row in rows)
 
 
 async def names_of_match(

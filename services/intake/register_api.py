@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
-from services.intake import hosts, queries, register_queries
+from services.intake import hosts, queries, register_queries, seeing
 from services.intake.asked_of_mentors import missing, rules_asking
 from services.intake.documents import HostFile, Mentor, Place
 from services.intake.queries import Found
@@ -136,6 +136,8 @@ def _mentors(host: Host, app: FastAPI) -> None:
                 )
             except ValueError:
                 raise Problem(422, "does_not_fit", field="cursor") from None
+            unseen = await seeing.hidden(host, connection, actor, [one.mentor.id for one in found.rows])
+            found = seeing.without_found_by_name(found, "mentor.id", unseen, q)
             if q:
                 # Whom a name finds tells the name.
                 people = [one.mentor.id for one in found.rows]

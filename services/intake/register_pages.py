@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import Response
 
-from services.intake import hosts, queries, register_queries
+from services.intake import hosts, queries, register_queries, seeing
 from services.intake.asked_of_mentors import missing, rules_asking
 from services.intake.documents import Person
 from services.intake.partners import OVER, next_steps
@@ -56,6 +56,7 @@ class _Shown:
         self.programmes = host.service.programmes
         self.now = host.service.clock()
         self.language = host.pages.language(request, actor)
+        self.hides_somebody = False
 
     def today(self, unit: str | None = None) -> date:
         """The day in the unit, or in the actor's first."""
@@ -90,6 +91,8 @@ class _Shown:
             "partner_options": await register_queries.partner_names(connection, units),
             "helper_options": self.helpers(),
             "today": self.today(values.get("unit")),
+            # Whoever may not see somebody must not write over who they are.
+            "may_change": not self.hides_somebody,
         }
         return self.host.pages.render(self.request, template, actor=self.actor, **(shown | values))
 
@@ -110,11 +113,18 @@ class _Shown:
         return found
 
     async def people(self, connection: Connection, at_what: str, *ids: UUID | None) -> list[Person | None]:
-        """Who they are, and the look written down."""
-        seen = [one for one in ids if one is not None]
-        if seen:
+        """Who they are, and the look written down; the protected only to those who may see them."""
+        asked = [one for one in ids if one is not None]
+        unseen = await seeing.hidden(self.host, connection, self.actor, asked)
+        self.hides_somebody = bool(unseen)
+        if seen := set(asked) - unseen:
             await queries.note_look(connection, self.actor, at_what, seen, self.now)
-        return [await queries.person(connection, one) if one is not None else None for one in ids]
+        found = [await queries.person(connection, one) if one is not None else None for one in ids]
+        nameless: dict[str, Any] = {"name": self.host.pages.words(self.language)(seeing.NAME_OF_A_PROTECTED)}
+        nameless |= dict.fromkeys(("email", "phone", "postcode", "birth_date"))
+        return [
+            one.model_copy(update=nameless) if one is not None and one.id in unseen else one for one in found
+        ]
 
 
 def _hosts(host: Host) -> None:
@@ -207,8 +217,12 @@ def _mentors(host: Host) -> None:
                 )
             except ValueError:
                 raise Problem(422, "does_not_fit", field="cursor") from None
+            unseen = await seeing.hidden(host, connection, actor, [one.mentor.id for one in found.rows])
+            found = seeing.without_found_by_name(found, "mentor.id", unseen, q)
+            word = host.pages.words(host.pages.language(request, actor))(seeing.NAME_OF_A_PROTECTED)
+            found = found._replace(rows=seeing.masked(found.rows, "mentor.id", unseen, word))
             ids = [one.mentor.id for one in found.rows]
-            await queries.note_look(connection, actor, "mentor_list", ids, shown.now)
+            await queries.note_look(connection, actor, "mentor_list", set(ids) - unseen, shown.now)
             offered = await register_queries.places_of(connection, ids)
             rows = []
             for one in found.rows:
@@ -353,7 +367,10 @@ def _training(host: Host) -> None:
         shown = _Shown(host, request, actor)
         async with host.pool.acquire() as connection, connection.transaction():
             wishes = await register_queries.training_wished(connection, actor.units, MOST_WISHES)
-            people = [one.id for one in wishes if one.side == "mentor"]
-            if people:
-                await queries.note_look(connection, actor, "training_page", people, shown.now)
+            people = {one.id for one in wishes if one.side == "mentor"}
+            unseen = await seeing.hidden(host, connection, actor, people)
+            word = host.pages.words(shown.language)(seeing.NAME_OF_A_PROTECTED)
+            wishes = [one._replace(name=word) if one.id in unseen else one for one in wishes]
+            if seen := people - unseen:
+                await queries.note_look(connection, actor, "training_page", seen, shown.now)
             return await shown.render(connection, "training.html", wishes=wishes)

@@ -9,8 +9,10 @@ from pathlib import Path
 from services.matching import api, insight, insight_pages, loop, pages
 from services.matching.documents import OWN_MESSAGES, State
 from services.matching.handlers import TABLES, concerns
+from services.matching.held import held_by
 from services.matching.metrics import PLACES_FREE, WAITING, gauges
 from services.matching.workflow import WORKFLOW
+from shared import held
 from shared.hosting import Host, host, real_time
 from shared.settings import Settings
 
@@ -37,4 +39,5 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     pages.mount(running)
     insight.mount(running)
     insight_pages.mount(running)
+    held.mount(running, held_by(running))
     return running

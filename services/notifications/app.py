@@ -9,7 +9,9 @@ from pathlib import Path
 from services.notifications import api, pages, sending, store
 from services.notifications.documents import RESULTS, State
 from services.notifications.handlers import TABLES, concerns
+from services.notifications.held import held_by
 from services.notifications.workflow import WORKFLOW
+from shared import held
 from shared.hosting import Host, host, real_time
 from shared.settings import Settings
 
@@ -39,6 +41,7 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     sender = sending.sender(running.service, settings)
     api.mount(running)
     pages.mount(running)
+    held.mount(running, held_by(running))
     running.loops["mail"] = lambda: sending.loop(sender, settings.database_url)
     running.idle.append(nothing_to_send)
     running.next_due.append(next_due_at)
