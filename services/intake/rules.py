@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import holidays
@@ -222,6 +222,7 @@ def order_by(standing: Standing, start: date, country: str) -> date:
     return max(standing.begin_on, working_days_before(start, standing.step.lead_days, country))
 
 
+@lru_cache(maxsize=10_000)
 def add_working_days(day: date, count: int, country: str) -> date:
     """`count` working days later; 0 gives the day itself, or the next working day if it is none."""
     while _is_closed(day, country):
