@@ -126,6 +126,7 @@ async def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, me.cancel if me else sys.exit)
     try:
+        console.print("Starting everything. The first time the solver is compiled, too: up to a minute.")
         async with running(FOLDER, port) as stack:
             await show(stack)
     except asyncio.CancelledError:

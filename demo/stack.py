@@ -28,6 +28,7 @@ from demo.settings import Keys
 from services.followup.app import create as followup
 from services.intake.app import create as intake
 from services.matching.app import create as matching
+from services.matching.solver.compiled import warm
 from services.notifications.app import create as notifications
 from shared.access import Issuer
 from shared.contracts.topics import TOPICS
@@ -136,6 +137,8 @@ async def running(folder: Path, port: int = 0) -> AsyncIterator[Stack]:
     """Start everything; stop it all at the end."""
     from demo.routes import demonstration
 
+    # Beside all the rest, because the first time on a machine it takes up to a minute.
+    compiled = asyncio.create_task(asyncio.to_thread(warm))
     async with AsyncExitStack() as cleanup:
         given = {
             name: os.environ.get(name) for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SMTP_URL")
@@ -177,6 +180,7 @@ async def running(folder: Path, port: int = 0) -> AsyncIterator[Stack]:
                 await services.enter_async_context(lifespan(host))
             serving = asyncio.create_task(server.serve([listening]))
             try:
+                await compiled
                 await stack.settle()
                 yield stack
             finally:
