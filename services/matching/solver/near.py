@@ -242,7 +242,10 @@ def _doubtful(c: Seekers, ground: Ground, rows: Longs, before: Duals, u: Longs, 
     u_before, p_before, slack = before.u, before.p, before.slack
     runs_found = np.empty((grid.rows + 2, 2), np.int64)
     found, size = np.empty(len(rows), np.int64), 0
+    most_fallen = np.max(p_before - p)
     for i in rows:
+        if u_before[i] - u[i] + most_fallen < slack[i]:
+            continue
         fallen = -NEVER
         for run in range(runs(grid, begins, numbers, measures, i, runs_found)):
             for j in range(runs_found[run, 0], runs_found[run, 1]):

@@ -11,6 +11,8 @@ price empty, and nobody with a `u` without a place.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from services.matching.solver.compiled import inlined, searching
@@ -19,6 +21,14 @@ from services.matching.solver.graph import Bools, Graph, Ints, Longs, State, att
 
 STEPS_PER_EDGE = 20
 NOWHERE = -1
+
+
+class Tight(NamedTuple):
+    """The edges worth exactly their duals, of those who have a choice: their rows, places and points."""
+
+    start: Longs
+    to: Ints
+    worth: Ints
 
 
 @inlined
@@ -32,7 +42,7 @@ def _mark(q: Frontier, j: int, by: int, worth: int, towards: int) -> None:
 
 @inlined
 def _make_room(
-    g: Graph, s: State, q: Frontier, i: int, j: int, home: int, may_leave: bool
+    g: Graph, s: State, q: Frontier, t: Tight, i: int, j: int, home: int, may_leave: bool
 ) -> tuple[int, int, int]:
     """A way to make room at `j` by moving later candidates: its end, who goes without, and the steps.
 
@@ -52,11 +62,10 @@ def _make_room(
             if g.rank[k] > g.rank[i]:
                 if may_leave and s.u[k] == 0:
                     return x, k, steps
-                for e in range(g.start[k], g.start[k] + g.length[k]):
-                    y = g.to[e]
-                    if not seen(q, y) and g.worth[e] + g.extra[k] == s.u[k] + s.p[y]:
-                        _mark(q, y, k, g.worth[e], x)
-                steps += g.length[k]
+                for e in range(t.start[k], t.start[k + 1]):
+                    steps += 1
+                    if not seen(q, t.to[e]):
+                        _mark(q, t.to[e], k, t.worth[e], x)
             k = s.next[k]
     return NOWHERE, NOWHERE, steps
 
@@ -88,67 +97,79 @@ def _refill(g: Graph, s: State, q: Frontier, i: int, home: int) -> tuple[int, in
 
 
 @inlined
-def _worth(g: Graph, i: int, j: int) -> int:
-    for e in range(g.start[i], g.start[i] + g.length[i]):
-        if g.to[e] == j:
-            return g.worth[e]  # type: ignore[no-any-return]
+def _worth(t: Tight, i: int, j: int) -> int:
+    for e in range(t.start[i], t.start[i + 1]):
+        if t.to[e] == j:
+            return t.worth[e]  # type: ignore[no-any-return]
     return 0
 
 
+@inlined
+def _earlier(g: Graph, t: Tight, i: int, home: int, places: Ints) -> int:
+    """The places that candidate `i` would rather have than `home`, by their ids; gives how many."""
+    count = 0
+    for e in range(t.start[i], t.start[i + 1]):
+        j = t.to[e]
+        if g.capacity[j] == 0 or (home >= 0 and g.place_rank[j] >= g.place_rank[home]):
+            continue
+        at = count
+        while at > 0 and g.place_rank[places[at - 1]] > g.place_rank[j]:
+            places[at] = places[at - 1]
+            at -= 1
+        places[at] = j
+        count += 1
+    return count
+
+
+@inlined
+def _move(s: State, q: Frontier, t: Tight, i: int, j: int, end: int, without: int) -> None:
+    """Candidate `i` takes place `j`, and those on the way that was found move on to its end."""
+    if s.at[i] >= 0:
+        detach(s, i)
+    if without >= 0:
+        detach(s, without)
+    x = end
+    while x != j:
+        k, y = q.via[x], q.towards[x]
+        detach(s, k)
+        attach(s, k, x, q.via_worth[x])
+        x = y
+    attach(s, i, j, _worth(t, i, j))
+
+
 @searching
-def _choose(g: Graph, s: State, q: Frontier, order: Longs, tight: Ints, left: int) -> int:
+def _choose(g: Graph, s: State, q: Frontier, t: Tight, order: Longs, places: Ints, left: int) -> int:
     for i in order:
         if left <= 0:
             return 0
-        home, count = s.at[i], 0
-        for e in range(g.start[i], g.start[i] + g.length[i]):
-            j = g.to[e]
-            if g.worth[e] + g.extra[i] == s.u[i] + s.p[j] and g.capacity[j] > 0:
-                # Those before `home` by their ids, in that order.
-                if home >= 0 and g.place_rank[j] >= g.place_rank[home]:
-                    continue
-                at = count
-                while at > 0 and g.place_rank[tight[at - 1]] > g.place_rank[j]:
-                    tight[at] = tight[at - 1]
-                    at -= 1
-                tight[at] = j
-                count += 1
-        left -= g.length[i]
-        if count == 0:
-            continue
-        fill = home >= 0 and s.p[home] > 0
-        may_leave = not fill
-        if fill:
-            end, comes, _, steps = _refill(g, s, q, i, home)
-            left -= steps
-            may_leave = end >= 0 or comes >= 0
+        home = s.at[i]
+        count = _earlier(g, t, i, home, places)
+        # An opening with a price may be left only if somebody comes to it; that is seen when it matters.
+        to_fill = home >= 0 and s.p[home] > 0
+        may_leave, seen_to = True, not to_fill
         begin(q)
         for index in range(count):
-            j = tight[index]
+            j = places[index]
             if seen(q, j):
                 continue
-            end, without, steps = _make_room(g, s, q, i, j, home, may_leave)
-            left -= steps
+            end, without, steps = _make_room(g, s, q, t, i, j, home, may_leave)
+            if end >= 0 and end != home and not seen_to:
+                first, comes, _, more = _refill(g, s, q, i, home)
+                may_leave, seen_to = first >= 0 or comes >= 0, True
+                begin(q)
+                end, without, again = _make_room(g, s, q, t, i, j, home, may_leave)
+                steps += more + again
+            left -= steps + 1
             if end < 0:
                 continue
-            if home >= 0:
-                detach(s, i)
-            if without >= 0:
-                detach(s, without)
-            x = end
-            while x != j:
-                k, y = q.via[x], q.towards[x]
-                detach(s, k)
-                attach(s, k, x, q.via_worth[x])
-                x = y
-            attach(s, i, j, _worth(g, i, j))
-            if fill and end != home:
+            _move(s, q, t, i, j, end, without)
+            if to_fill and end != home:
                 _, comes, x, steps = _refill(g, s, q, i, home)
                 left -= steps
                 while True:
                     if s.at[comes] >= 0:
                         detach(s, comes)
-                    attach(s, comes, x, _worth(g, comes, x))
+                    attach(s, comes, x, _worth(t, comes, x))
                     if x == home:
                         break
                     comes, x = q.via[x], q.towards[x]
@@ -157,25 +178,32 @@ def _choose(g: Graph, s: State, q: Frontier, order: Longs, tight: Ints, left: in
 
 
 @searching
-def _have_choice(g: Graph, s: State, found: Bools) -> int:
-    """Mark who could be at more than one place, or at one or none; gives the longest of their rows."""
-    longest = 0
+def _find_tight(g: Graph, s: State, t: Tight, found: Bools) -> int:
+    """Mark who could be at more than one place, or at one or none, and note their edges; gives the most."""
+    size, longest = 0, 0
     for i in range(len(g.start)):
-        ways = 1 if s.u[i] == 0 else 0
-        for e in range(g.start[i], g.start[i] + g.length[i]):
-            if g.worth[e] + g.extra[i] == s.u[i] + s.p[g.to[e]]:
-                ways += 1
-        found[i] = g.here[i] and ways > 1
+        t.start[i] = size
+        ways = size
+        if g.here[i]:
+            for e in range(g.start[i], g.start[i] + g.length[i]):
+                if g.worth[e] + g.extra[i] == s.u[i] + s.p[g.to[e]]:
+                    t.to[ways], t.worth[ways] = g.to[e], g.worth[e]
+                    ways += 1
+        found[i] = ways - size > 1 or (s.u[i] == 0 and ways > size)
         if found[i]:
-            longest = max(longest, g.length[i])
+            longest = max(longest, ways - size)
+            size = ways
+    t.start[len(g.start)] = size
     return longest
 
 
 def break_ties(g: Graph, s: State, q: Frontier) -> bool:
     """Go from a best solution to the one that the ids say; whether there were steps enough."""
-    found = np.zeros(len(g.start), np.bool_)
-    tight = np.empty(_have_choice(g, s, found), np.int32)
+    size, edges = len(g.start), int(g.length.sum(dtype=np.int64))
+    found = np.zeros(size, np.bool_)
+    # Only what is written to takes memory.
+    tight = Tight(np.empty(size + 1, np.int64), np.empty(edges, np.int32), np.empty(edges, np.int32))
+    places = np.empty(_find_tight(g, s, tight, found), np.int32)
     some = np.flatnonzero(found)
     order = some[np.argsort(g.rank[some], kind="stable")]
-    edges = int(g.length.sum(dtype=np.int64))
-    return _choose(g, s, q, order, tight, STEPS_PER_EDGE * edges + 1000) > 0
+    return _choose(g, s, q, tight, order, places, STEPS_PER_EDGE * edges + 1000) > 0
