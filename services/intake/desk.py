@@ -53,6 +53,11 @@ def past_day(said: date | None, field: str, unit: str, programmes: Programmes, n
     return said or today
 
 
+def check_known(id_: object, found: object, code: str, field: str) -> Errors:
+    """What somebody is said to belong to has to be registered."""
+    return ((code, field, "it is not registered"),) if id_ is not None and found is None else ()
+
+
 def check_postcode(postcode: str | None) -> Errors:
     if postcode is None or (postcode.isascii() and postcode.isdigit() and len(postcode) == 4):
         return ()

@@ -17,6 +17,7 @@ from services.intake import places
 from services.intake.desk import (
     Codes,
     check_codes,
+    check_known,
     check_postcode,
     past_day,
     person,
@@ -75,10 +76,9 @@ def register_host(state: State, message: Message, programmes: Programmes, now: d
     known = state.host
     if known is not None and known.contact_person_id != state.ids["person"]:
         raise Stale("host's contact person")
-    if said.partner_id is not None and state.partner is None:
-        raise Refused("unknown_partner", field="partner_id", status=404)
     contact, errors = person(state.person, state.ids["person"], said.contact_person, unit, "contact_person")
     codes: Codes = {"channel": ("channels", [said.channel]), "appetite": ("appetite", [said.appetite])}
+    errors += check_known(said.partner_id, state.partner, "unknown_partner", "partner_id")
     refuse((*unknown_codes(programmes.codes, codes), *check_postcode(said.postcode), *errors))
     new = {"unit": unit.id, "kind": said.kind, "name": said.name}
     new |= said_again(said, ("channel", "postcode", "partner_id", "appetite"))

@@ -31,6 +31,7 @@ from services.intake.certificates import (
 from services.intake.desk import (
     Codes,
     check_codes,
+    check_known,
     check_postcode,
     past_day,
     person,
@@ -85,16 +86,14 @@ def register_mentor(state: State, message: Message, programmes: Programmes, now:
     if known is None and state.person is not None:
         # The id of somebody else, whose identity this would replace.
         raise Refused("unknown_mentor", field="mentor_id", status=404)
-    if said.host_id is not None and state.host is None:
-        raise Refused("unknown_host", field="host_id", status=404)
-    if said.partner_id is not None and state.partner is None:
-        raise Refused("unknown_partner", field="partner_id", status=404)
     contact, errors = person(
         *(state.person, state.ids["person"], said.contact, unit, "contact"),
         birth_date=said.birth_date,
         gender=said.gender,
     )
     errors += _faults(said, today_in(unit.id, programmes, now))
+    errors += check_known(said.host_id, state.host, "unknown_host", "host_id")
+    errors += check_known(said.partner_id, state.partner, "unknown_partner", "partner_id")
     refuse((*unknown_codes(programmes.codes, _codes(said)), *check_postcode(said.postcode), *errors))
     new = {"unit": unit.id, **said_again(said, SAID)}
     if known is None:

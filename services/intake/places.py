@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from services.intake.asked_of_mentors import lacking, newly_due, rules_asking
 from services.intake.desk import Codes, Errors, check_codes, refuse, unit_of
@@ -65,14 +65,19 @@ def settle(
     was_told = before is not None and before.state == "offered"
     reason = why_resting(place, owner, programmes, today)
     if reason is not None:
-        place = place.model_copy(update={"state": "resting"})
+        place = _in_state(place, "resting")
         gone = PlaceWithdrawn(place_id=place.id, unit=place.unit, reason=reason)
         return place, (gone,) if was_told else ()
-    place = place.model_copy(update={"state": "offered"})
+    place = _in_state(place, "offered")
     now_told = place_offered(place, owner)
     if was_told and not tell and before is not None and owner_before is not None:
         return place, () if place_offered(before, owner_before) == now_told else (now_told,)
     return place, (now_told,)
+
+
+def _in_state(place: Place, state: Literal["offered", "resting"]) -> Place:
+    """The very same place, where it is there already: what has not changed is not written."""
+    return place if place.state == state else place.model_copy(update={"state": state})
 
 
 def settle_all(
