@@ -70,7 +70,14 @@ async def case_seen(host: Host, connection: Connection, actor: Actor, case_id: U
 async def person_seen(
     host: Host, connection: Connection, actor: Actor, person_id: UUID, at_what: str
 ) -> Person:
-    """A person whom the actor may see, and the look written down. Raises `Problem` 404 or 403.
+    """A person whom the actor may see, and the look written down. Raises `Problem` 404 or 403."""
+    person = await person_visible(host, connection, actor, person_id)
+    await queries.note_look(connection, actor, at_what, [person_id, person.id], host.service.clock())
+    return person
+
+
+async def person_visible(host: Host, connection: Connection, actor: Actor, person_id: UUID) -> Person:
+    """A person whom the actor may see; for what shows no identity. Raises `Problem` 404 or 403.
 
     Whoever was merged into another is the other; whose glass is broken may be of another unit.
     """
@@ -79,13 +86,11 @@ async def person_seen(
         person = await queries.person(connection, person.merged_into)
     if person is None:
         raise Problem(404, "not_found")
-    now = host.service.clock()
-    if not seeing.glass_is_open(person, actor, now):
+    if not seeing.glass_is_open(person, actor, host.service.clock()):
         if not await queries.units_of_person(connection, person.id) & actor.units:
             raise Problem(403, "other_unit")
         if await seeing.hidden(host, connection, actor, [person.id]):
             raise Problem(403, "protected_person")
-    await queries.note_look(connection, actor, at_what, [person_id, person.id], now)
     return person
 
 
@@ -240,7 +245,7 @@ def _people(host: Host, secrets: Secrets) -> None:
         async with host.pool.acquire() as connection, connection.transaction():
             if not await queries.units_of_person(connection, person_id) & actor.units:
                 raise Problem(404, "not_found")
-            found_person = await person_seen(host, connection, actor, person_id, "audit")
+            found_person = await person_visible(host, connection, actor, person_id)
             try:
                 found = await queries.looks(connection, person_id, cursor)
             except ValueError:
@@ -267,7 +272,7 @@ def _people(host: Host, secrets: Secrets) -> None:
             marked = await queries.protected_of(connection, seen) if actor.kind == "staff" else []
         word = host.pages.words(host.pages.language(request, actor))(seeing.NAME_OF_A_PROTECTED)
         shown = {id_: word if UUID(id_) in unseen else name for id_, name in found.items()}
-        return JSONResponse({"names": shown, "protected": marked})
+        return JSONResponse({"names": shown} | ({"protected": marked} if marked else {}))
 
 
 async def _ids(request: Request) -> list[UUID]:

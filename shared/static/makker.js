@@ -10,6 +10,8 @@ document.documentElement.classList.add("js");
 
   // Names that have been answered, by person; null where intake did not give one.
   const names = new Map();
+  // Those with a secret address: the mark stands wherever their name does.
+  const marked = new Set();
   let namesTimer;
 
   function showNames() {
@@ -18,6 +20,7 @@ document.documentElement.classList.add("js");
       if (name === undefined) continue;
       if (name === null) place.title = document.body.dataset.nameHidden;
       else place.textContent = name;
+      if (marked.has(place.dataset.person)) place.append(` (${document.body.dataset.nameProtected})`);
       place.removeAttribute("data-person");
     }
   }
@@ -32,7 +35,11 @@ document.documentElement.classList.add("js");
       let known = {};
       try {
         const answer = await fetch(NAMES_URL, { method: "POST", headers, body: JSON.stringify({ ids }) });
-        if (answer.ok) known = (await answer.json()).names;
+        if (answer.ok) {
+          const told = await answer.json();
+          known = told.names;
+          for (const id of told.protected ?? []) marked.add(id);
+        }
       } catch {
         // Intake is away: what the person is to the case stays where the name would stand.
       }
