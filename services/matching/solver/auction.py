@@ -24,39 +24,31 @@ BIDS_PER_CANDIDATE = 100
 
 
 @inlined
-def _lower(bids: Longs, rank: Ints, bidders: Ints, one: int, other: int) -> bool:
-    """Whether one bid goes before another: the lower, and of equal ones whose id comes last."""
-    if bids[one] != bids[other]:
-        return bids[one] < bids[other]  # type: ignore[no-any-return]
-    return rank[bidders[one]] > rank[bidders[other]]  # type: ignore[no-any-return]
-
-
-@inlined
 def _swap(bids: Longs, bidders: Ints, one: int, other: int) -> None:
     bids[one], bids[other] = bids[other], bids[one]
     bidders[one], bidders[other] = bidders[other], bidders[one]
 
 
 @inlined
-def _rise(bids: Longs, rank: Ints, bidders: Ints, base: int, at: int) -> None:
+def _rise(bids: Longs, bidders: Ints, base: int, at: int) -> None:
     while at > 0:
         above = (at - 1) // 2
-        if not _lower(bids, rank, bidders, base + at, base + above):
+        if bids[base + at] >= bids[base + above]:
             return
         _swap(bids, bidders, base + at, base + above)
         at = above
 
 
 @inlined
-def _sink(bids: Longs, rank: Ints, bidders: Ints, base: int, size: int) -> None:
+def _sink(bids: Longs, bidders: Ints, base: int, size: int) -> None:
     at = 0
     while True:
         below = 2 * at + 1
         if below >= size:
             return
-        if below + 1 < size and _lower(bids, rank, bidders, base + below + 1, base + below):
+        if below + 1 < size and bids[base + below + 1] < bids[base + below]:
             below += 1
-        if not _lower(bids, rank, bidders, base + below, base + at):
+        if bids[base + below] >= bids[base + at]:
             return
         _swap(bids, bidders, base + at, base + below)
         at = below
@@ -106,12 +98,10 @@ def _bid(
             for e in range(g.start[i], g.start[i] + g.length[i]):
                 j = g.to[e]
                 gain = worth + g.worth[e] - s.p[j]
-                if gain > best or (gain == best and chosen >= 0 and g.place_rank[j] < g.place_rank[chosen]):
-                    second = best
-                    best = gain
-                    chosen = j
-                elif gain > second:
-                    second = gain
+                # Without a branch: which edge is better cannot be foreseen, and a wrong guess costs more.
+                second = max(second, min(best, gain))
+                chosen = j if gain > best else chosen
+                best = max(best, gain)
             if chosen < 0:
                 break
             left -= 1
@@ -121,10 +111,10 @@ def _bid(
             if size == slots[chosen + 1] - base:
                 dropped = bidders[base]
                 bids[base], bidders[base] = bid, i
-                _sink(bids, g.rank, bidders, base, size)
+                _sink(bids, bidders, base, size)
             else:
                 bids[base + size], bidders[base + size] = bid, i
-                _rise(bids, g.rank, bidders, base, size)
+                _rise(bids, bidders, base, size)
                 taken[chosen] = size + 1
             if taken[chosen] == slots[chosen + 1] - base and taken[chosen] == g.capacity[chosen]:
                 s.p[chosen] = bids[base]

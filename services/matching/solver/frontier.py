@@ -2,7 +2,7 @@
 
 Job: a binary heap of places by distance, each at most once, and the marks of one search. Guarantee: what
 one search leaves behind does not reach the next, and nothing is cleared between them: a mark counts only
-with the stamp of the search that made it. Places at the same distance come in the order of their ids.
+with the stamp of the search that made it.
 """
 
 from __future__ import annotations
@@ -62,14 +62,7 @@ def seen(q: Frontier, j: int) -> bool:
 
 
 @inlined
-def sooner(q: Frontier, rank: Ints, one: int, other: int) -> bool:
-    if q.distance[one] != q.distance[other]:
-        return q.distance[one] < q.distance[other]  # type: ignore[no-any-return]
-    return rank[one] < rank[other]  # type: ignore[no-any-return]
-
-
-@inlined
-def reach(q: Frontier, rank: Ints, j: int, distance: int) -> None:
+def reach(q: Frontier, j: int, distance: int) -> None:
     """Place `j` is at this distance, nearer than it was if it had been reached before."""
     if q.stamp[j] != q.size[STAMP]:
         q.stamp[j] = q.size[STAMP]
@@ -82,7 +75,7 @@ def reach(q: Frontier, rank: Ints, j: int, distance: int) -> None:
     while spot > 0:
         above = (spot - 1) // 2
         other = q.heap[above]
-        if not sooner(q, rank, j, other):
+        if distance >= q.distance[other]:
             break
         q.heap[spot] = other
         q.spot[other] = spot
@@ -92,7 +85,7 @@ def reach(q: Frontier, rank: Ints, j: int, distance: int) -> None:
 
 
 @inlined
-def nearest(q: Frontier, rank: Ints) -> int:
+def nearest(q: Frontier) -> int:
     """The nearest place, taken out; the heap must not be empty."""
     found = q.heap[0]
     q.size[HEAPED] -= 1
@@ -104,10 +97,10 @@ def nearest(q: Frontier, rank: Ints) -> int:
             below = 2 * spot + 1
             if below >= size:
                 break
-            if below + 1 < size and sooner(q, rank, q.heap[below + 1], q.heap[below]):
+            if below + 1 < size and q.distance[q.heap[below + 1]] < q.distance[q.heap[below]]:
                 below += 1
             other = q.heap[below]
-            if not sooner(q, rank, other, last):
+            if q.distance[other] >= q.distance[last]:
                 break
             q.heap[spot] = other
             q.spot[other] = spot

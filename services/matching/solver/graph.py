@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 
 class Graph(NamedTuple):
-    """Edges, capacities and the order of the original ids, which breaks ties."""
+    """Edges, capacities and the order of the original ids, by which `ties` are broken."""
 
     start: Longs
     length: Ints
@@ -137,14 +137,17 @@ def _chain(
     for j in range(len(head)):
         end[j + 1] += end[j]
         head[j] = end[j] if end[j + 1] > end[j] else -1
-    last = end[1:].copy()
+    for k in range(len(link)):
+        link[k] = k + 1
+    for j in range(len(head)):
+        if head[j] >= 0:
+            link[end[j + 1] - 1] = -1
     for i in range(len(start)):
         for e in range(start[i], start[i] + length[i]):
             j = to[e]
             k = end[j]
             comes[k] = i
             comes_worth[k] = worth[e]
-            link[k] = k + 1 if k + 1 < last[j] else -1
             end[j] = k + 1
 
 

@@ -2,11 +2,11 @@
 
 Job: choose edges so that each candidate has at most one place and no place more than its openings: first
 as many as possible of the overdue candidates, then as many points as possible. Guarantee: an optimum in
-integers whose certificate has been checked, or `NotProven`; it depends on the pool alone, because every
-choice between equals goes by the ids. It is pure and knows no rules.
+integers whose certificate has been checked, or `NotProven`; of all that are equally good the one that the
+ids say. It is pure and knows no rules.
 
-The way: prices by an auction (`auction`), made exact by shortest paths (`repair`), proven by the duals
-(`certificate`).
+The way: prices by an auction (`auction`), made exact by shortest paths (`repair`), one of the equally good
+solutions chosen (`ties`), and proven by the duals (`certificate`).
 """
 
 from __future__ import annotations

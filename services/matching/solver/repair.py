@@ -54,7 +54,7 @@ def _look(g: Graph, s: State, q: Frontier, i: int, distance: int, best: int, end
             q.via[j] = i
             q.via_worth[j] = g.worth[e]
         elif not seen(q, j) or to < q.distance[j]:
-            reach(q, g.place_rank, j, to)
+            reach(q, j, to)
             q.via[j] = i
             q.via_worth[j] = g.worth[e]
     return best, end
@@ -67,7 +67,7 @@ def find_place(g: Graph, s: State, q: Frontier, source: int) -> None:
     leaves = -1
     best, end = _look(g, s, q, source, 0, s.u[source], STAYS)
     while q.size[HEAPED] > 0 and q.distance[q.heap[0]] < best:
-        j = nearest(q, g.place_rank)
+        j = nearest(q)
         distance = q.distance[j]
         k = s.first[j]
         while k >= 0:
@@ -109,9 +109,9 @@ def find_candidate(g: Graph, s: State, q: Frontier, source: int) -> None:
     """The best for place `source`, which has an opening that nobody holds, and a price."""
     begin(q)
     best, end, comes, comes_worth = s.p[source], STAYS, -1, 0
-    reach(q, g.place_rank, source, 0)
+    reach(q, source, 0)
     while q.size[HEAPED] > 0 and q.distance[q.heap[0]] < best:
-        j = nearest(q, g.place_rank)
+        j = nearest(q)
         base = q.distance[j] + s.p[j]
         e = g.head[j]
         while e >= 0:
@@ -123,7 +123,7 @@ def find_candidate(g: Graph, s: State, q: Frontier, source: int) -> None:
                     if k < 0:
                         best, end, comes, comes_worth = to, j, i, g.comes_worth[e]
                     elif not seen(q, k) or to < q.distance[k]:
-                        reach(q, g.place_rank, k, to)
+                        reach(q, k, to)
                         q.via[k], q.via_worth[k], q.towards[k] = i, g.comes_worth[e], j
                         if to + s.p[k] < best:
                             best, end, comes = to + s.p[k], k, -1
