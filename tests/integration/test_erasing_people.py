@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from cli.erased import listed, through
-from services.intake import handlers
 from services.intake.erasing import ErasedBefore
+from services.intake.store import persons_of
 from shared.contracts.intake_commands import (
     CompletePreparation,
     ContactDetails,
@@ -280,28 +279,21 @@ async def test_a_restored_database_is_told_again_and_brings_nobody_back(intake: 
     assert not [word for word in CANARIES if word in left]
 
 
-async def test_a_person_is_kept_as_long_as_the_programme_says_and_then_erased(intake: Intake) -> None:
-    case_id = await intake.case_of(EXAMPLE)
-    await intake.take(intake.of_staff(WithdrawCase(case_id=case_id, reason="moved")))
-    due_at = await intake.pool.fetchval("SELECT due_at FROM timer WHERE type = 'RetentionOver'")
-    assert timedelta(days=5 * 365 - 1) < due_at - NOW < timedelta(days=5 * 366 + 1)
-
-
 async def test_a_referral_at_the_very_moment_of_the_erasure_is_somebody_new(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The person is found by their number, and is gone once their row is locked."""
     case_id = await intake.case_of(EXAMPLE)
     person_id = await person_of(intake, case_id)
-    looked = handlers.persons_of
+    where = "services.intake.handlers.persons_of"
 
     async def then_erased(connection: Connection, keys: Iterable[UUID]) -> dict[UUID, UUID]:
-        found = await looked(connection, keys)
-        monkeypatch.setattr(handlers, "persons_of", looked)
+        found = await persons_of(connection, keys)
+        monkeypatch.setattr(where, persons_of)
         assert (await erase(intake, person_id)).kind == "done"
         return found
 
-    monkeypatch.setattr(handlers, "persons_of", then_erased)
+    monkeypatch.setattr(where, then_erased)
     later = await intake.case_of(referral("at the same moment"))
     assert await person_of(intake, later) != person_id
     assert await intake.count("person") == 1
