@@ -106,7 +106,7 @@ def register_mentor(state: State, message: Message, programmes: Programmes, now:
             mentor = mentor.model_copy(update={"state": "enquired"})
     if known is not None and known.state in ("declined", "retired"):
         mentor = mentor.model_copy(update={"reason": None, "support": None, "ended_on": None})
-    decision = _settled(state, mentor, programmes, now, contact=contact, always=True)
+    decision = _settled(state, mentor, programmes, now, contact=contact, always=True, reached=True)
     return replace(decision, answer={"mentor_id": mentor.id, "person_id": contact.id})
 
 
@@ -138,14 +138,15 @@ def record_interview(
     }
     if said.note:
         new["note"] = said.note
-    return _settled(state, state.mentor.model_copy(update=new), programmes, now)
+    return _settled(state, state.mentor.model_copy(update=new), programmes, now, reached=True)
 
 
 def sign_agreement(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
     said = message.body
     assert isinstance(said, SignVolunteerAgreement) and state.mentor is not None
     on = past_day(said.signed_on, "signed_on", state.mentor.unit, programmes, now)
-    return _settled(state, state.mentor.model_copy(update={"agreement_signed_on": on}), programmes, now)
+    mentor = state.mentor.model_copy(update={"agreement_signed_on": on})
+    return _settled(state, mentor, programmes, now, reached=True)
 
 
 def set_appetite(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
@@ -187,7 +188,8 @@ def order_certificate(
     check_codes(programmes, {"kind": ("certificates", [said.kind])})
     known = state.mentor.certificates.get(said.kind, Certificate())
     on = past_day(said.ordered_on, "ordered_on", state.mentor.unit, programmes, now)
-    return _with_certificate(state, said.kind, known.model_copy(update={"ordered_on": on}), programmes, now)
+    ordered = known.model_copy(update={"ordered_on": on})
+    return _settled(state, _with(state.mentor, said.kind, ordered), programmes, now)
 
 
 def record_certificate_shown(
@@ -210,17 +212,13 @@ def record_certificate_shown(
         "valid_until": holds_until(shown_on, said.valid_until, rule),
     }
     certificate = known.model_copy(update=shown)
-    decision = _with_certificate(state, said.kind, certificate, programmes, now)
+    decision = _settled(state, _with(mentor, said.kind, certificate), programmes, now, reached=True)
     zone = programmes.unit(mentor.unit).time_zone
     return replace(decision, timers=clocks("mentor", mentor.id, said.kind, certificate, rule, zone))
 
 
-def _with_certificate(
-    state: State, kind: str, certificate: Certificate, programmes: Programmes, now: datetime
-) -> Decision[State]:
-    assert state.mentor is not None
-    certificates = {**state.mentor.certificates, kind: certificate}
-    return _settled(state, state.mentor.model_copy(update={"certificates": certificates}), programmes, now)
+def _with(mentor: Mentor, kind: str, certificate: Certificate) -> Mentor:
+    return mentor.model_copy(update={"certificates": {**mentor.certificates, kind: certificate}})
 
 
 def renew(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State] | Ignored:
@@ -270,12 +268,17 @@ def _settled(
     *,
     contact: Person | None = None,
     always: bool = False,
+    reached: bool = False,
 ) -> Decision[State]:
-    """The changed mentor in the stage they have reached, with their places, and what is told of both."""
+    """The changed mentor with their places, and what is told of both.
+
+    `reached`: something that is asked of them was done, so that they may be in another stage by it.
+    """
     before = state.mentor
     rules = _rules(state, mentor, programmes, now)
-    today = today_in(mentor.unit, programmes, now)
-    mentor = mentor.model_copy(update={"state": stage(mentor, rules, today)})
+    if reached:
+        on = today_in(mentor.unit, programmes, now)
+        mentor = mentor.model_copy(update={"state": stage(mentor, rules, on)})
     events: list[Event] = []
     if always or before is None or mentor_registered(before) != mentor_registered(mentor):
         events.append(mentor_registered(mentor))

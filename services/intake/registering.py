@@ -53,19 +53,19 @@ HOST = Lifecycle(
 
 ASKED = "enquired interviewed available"
 
+
 MENTOR = Lifecycle(
     "mentor",
     (
-        On(RegisterMentor, "none declined retired", f"{ASKED}", mentors.register_mentor),
-        On(RegisterMentor, "enquired interviewed", "= interviewed available", mentors.register_mentor),
-        On(RegisterMentor, "available", "=", mentors.register_mentor),
+        On(RegisterMentor, "none declined retired", ASKED, mentors.register_mentor),
+        On(RegisterMentor, "enquired interviewed available", "= available", mentors.register_mentor),
         On(RecordMentorInterview, "enquired interviewed", "interviewed available", mentors.record_interview),
         On(RecordMentorInterview, "available", "=", mentors.record_interview),
-        On(SignVolunteerAgreement, "enquired interviewed", "= available", mentors.sign_agreement),
-        On(SignVolunteerAgreement, "available", "=", mentors.sign_agreement),
+        On(SignVolunteerAgreement, "enquired available", "=", mentors.sign_agreement),
+        On(SignVolunteerAgreement, "interviewed", "= available", mentors.sign_agreement),
+        On(RecordCertificateShown, "enquired available", "=", mentors.record_certificate_shown),
+        On(RecordCertificateShown, "interviewed", "= available", mentors.record_certificate_shown),
         On(OrderCertificate, ASKED, "=", mentors.order_certificate),
-        On(RecordCertificateShown, "enquired interviewed", "= available", mentors.record_certificate_shown),
-        On(RecordCertificateShown, "available", "=", mentors.record_certificate_shown),
         On(RenewCertificate, ASKED, "=", mentors.renew),
         On(LapseCertificate, ASKED, "=", mentors.lapse),
         On(SetAppetite, ASKED, "=", mentors.set_appetite),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -196,7 +196,7 @@ async def test_a_partner_its_agreement_and_a_dispute(intake: Intake, corps: Staf
     unknown = await corps.asks(
         "RegisterMentor", mentor_id=mentor_id, unit=CORPS, contact=CONTACT, partner_id=str(uuid4())
     )
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_partner")
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "unknown_partner")
 
 
 async def test_only_a_project_manager_signs(town: Staff) -> None:
@@ -287,3 +287,18 @@ async def test_a_form_of_a_page_does_what_it_says(intake: Intake, town: Staff) -
     assert (answer.status_code, answer.headers["location"]) == (303, f"/intake/hosts/{host_id}")
     (one,) = (await town.reads("hosts"))["hosts"]
     assert (one["state"], one["instruction"], one["buddy_id"]) == ("available", ["shown", "written"], None)
+
+
+async def test_a_protected_mentor_is_not_told_to_whoever_may_not_see_them(
+    intake: Intake, town: Staff, corps: Staff, browser: httpx.AsyncClient
+) -> None:
+    mentor_id = await corps.mentor(contact={"name": "Selma Skjult", "email": "selma@example.org"})
+    await intake.pool.execute(
+        "UPDATE person SET doc = doc || '{\"protected\": true}' WHERE id = $1", UUID(mentor_id)
+    )
+    coordinator = Staff(intake, browser, units=(CORPS,))
+    for path in ("mentors", f"mentors/{mentor_id}", "training"):
+        text = await coordinator.page(f"/intake/{path}")
+        assert "Selma" not in text and "selma@example.org" not in text
+    assert "RegisterMentor" not in await coordinator.page(f"/intake/mentors/{mentor_id}")
+    assert "Selma Skjult" in await corps.page(f"/intake/mentors/{mentor_id}")

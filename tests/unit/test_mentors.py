@@ -77,6 +77,18 @@ def test_the_order_of_interview_and_agreement_does_not_matter() -> None:
     assert states == ["enquired", "available"]
 
 
+def test_a_rule_that_asks_no_more_lets_them_in_with_what_is_recorded_next(asking: Programmes) -> None:
+    desk = Desk(asking)
+    desk.register_mentor(enquiry=True)
+    desk.of_the_mentor(RecordMentorInterview)
+    desk.of_the_mentor(SignVolunteerAgreement)
+    before, desk.programmes = desk.mentor.state, PROGRAMMES
+    desk.of_the_mentor(SetAppetite, appetite="looking")
+    between = desk.mentor.state
+    desk.of_the_mentor(RecordMentorInterview)
+    assert (before, between, desk.mentor.state) == ("interviewed", "interviewed", "available")
+
+
 def test_where_no_programme_asks_an_agreement_the_interview_is_enough() -> None:
     desk = Desk(unit=TOWN)
     desk.register_mentor(enquiry=True)
@@ -111,8 +123,9 @@ def test_a_place_is_told_of_again_when_its_mentor_changes() -> None:
     desk.register_mentor(profession="carpenter", languages={"ar": "native"})
     (told,) = desk.of_the_last(PlaceOffered)
     assert (told.place_id, told.profession, told.spoken_languages) == (place, "carpenter", ("ar",))
+    before = desk.places[place]
     desk.register_mentor()
-    assert list(desk.of_the_last(PlaceOffered)) == []
+    assert list(desk.of_the_last(PlaceOffered)) == [] and desk.places[place] is before
 
 
 @pytest.mark.parametrize(
