@@ -41,6 +41,10 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+# What is past its span goes within moments, so that a test can wait for it.
+log.initial.task.delay.ms=500
+log.retention.check.interval.ms=500
+log.cleaner.backoff.ms=200
 # Killed and started again, a broker is let in once its former self is given up, by default after 9 seconds.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
