@@ -126,7 +126,7 @@ def region(candidates: int, *, seed: int = SEED, overdue: float = 0.0, tight: fl
     places = candidates // 2
     towns, sizes = _towns(rng, candidates)
     # Where there is work is not where those are who look for it.
-    work = sizes * rng.lognormal(0, 0.45, len(sizes))
+    work = sizes * rng.lognormal(0, 0.25, len(sizes))
     homes, hosts = _spread(rng, candidates, towns, sizes), _spread(rng, places, towns, work / work.sum())
     width = len(SEGMENT_NAMES)
     at = {name: number for number, name in enumerate(SEGMENT_NAMES)}
