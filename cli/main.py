@@ -1,8 +1,9 @@
 """The `makker` command: what an operator does from a shell.
 
-Job: start a service, make keys, check programme definitions, create topics, bring in a list of people.
+Job: start a service, make keys and seal anew, check programme definitions, create topics, bring in a list of
+people, and say again to a restored database who was erased.
 Guarantee: each command ends with 0 only if all is as it should be, and says what is wrong in words and not
-in a traceback. It touches no database and moves no message; what it brings in goes through intake's doors.
+in a traceback. It moves no message, and touches a database only where that is what was asked for.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from typing import Annotated, NoReturn
 
 import typer
 from aiokafka.errors import KafkaError
+from cryptography.fernet import InvalidToken
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from cli import erased
 from cli.keys import fresh_keys
+from cli.resealing import reseal
 from cli.topics import Finding, ensure
 from shared.programmes import DefinitionError, load
 from shared.settings import Settings
@@ -31,6 +34,8 @@ SERVICES = ("intake", "matching", "followup", "notifications")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(erased.app, name="erased")
+keys_app = typer.Typer()
+app.add_typer(keys_app, name="keys")
 
 
 def stop(*lines: str, code: int = 1) -> NoReturn:
@@ -64,10 +69,38 @@ def serve(
         stop(*error.faults)
 
 
-@app.command()
-def keys() -> None:
+@keys_app.callback(invoke_without_command=True)
+def keys(context: typer.Context) -> None:
     """Print a fresh set of keys as environment variables; the comments say which service needs which."""
-    typer.echo("\n".join(fresh_keys()))
+    if context.invoked_subcommand is None:
+        typer.echo("\n".join(fresh_keys()))
+
+
+@keys_app.command(name="reseal")
+def reseal_(
+    service: Annotated[str, typer.Argument(help=f"One of {', '.join(SERVICES)}.")],
+) -> None:
+    """Seal what DATABASE_URL holds under keys of before anew, under the first of SEAL_KEYS (and HASH_KEY).
+
+    It may be broken off and begun again, and run while the service is in use.
+    """
+    if service not in SERVICES:
+        raise typer.BadParameter(f"there is no service {service!r}; there are {', '.join(SERVICES)}")
+
+    async def run() -> None:
+        told: dict[str, tuple[int, int]] = {}
+        with Console(stderr=True).status("") as status:
+            async for what, seen, changed in reseal(service, Settings()):
+                told[what] = (seen, changed)
+                status.update(f"{what}: {changed} of {seen} sealed anew")
+        for what, (seen, changed) in told.items():
+            typer.echo(f"{what}: {changed} of {seen} sealed anew")
+        typer.echo("Everything is under the first key: the older ones can be taken out of the settings.")
+
+    try:
+        asyncio.run(run())
+    except InvalidToken:
+        stop("Something was sealed with a key that is not in SEAL_KEYS. Nothing of it was changed.")
 
 
 @app.command(name="check-programmes")

@@ -1,4 +1,4 @@
-"""What topics hold of somebody who was erased, on the real Apache Kafka with short spans: nothing in the end."""
+"""What topics hold of somebody who was erased, on the real Apache Kafka with short spans: nothing at last."""
 
 from __future__ import annotations
 

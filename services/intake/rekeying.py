@@ -1,0 +1,100 @@
+"""What is found by a keyed hash, moved to the first key: people by national id, referrals by what they say.
+
+Guarantee: in batches, each a transaction that locks its rows; what is under the first key already stays as
+it is. `makker keys reseal` calls it; nothing else does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import asyncpg
+
+from services.intake.documents import Person
+from services.intake.people import key_text
+from services.intake.sealing import Secrets, keyed
+from shared.contracts.model import derived_id
+from shared.settings import Settings
+
+BATCH = 200
+
+
+def _secrets(settings: Settings) -> Secrets:
+    return keyed([key.strip() for key in settings.seal_keys.split(",")], settings.hash_key)
+
+
+async def person_keys(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[tuple[int, int]]:
+    """Each person's row under the first key of the hash; a refused referral goes on finding it."""
+    secrets = _secrets(settings)
+    seen = changed = 0
+    last = UUID(int=0)
+    while True:
+        async with connection.transaction():
+            rows = await connection.fetch(
+                "SELECT id, doc::text AS doc FROM person WHERE id > $1 AND doc ->> 'national_id' IS NOT NULL "
+                "ORDER BY id LIMIT $2 FOR UPDATE",
+                last,
+                BATCH,
+            )
+            for row in rows:
+                changed += await _moved(connection, Person.model_validate_json(row["doc"]), secrets)
+        if not rows:
+            return
+        last, seen = rows[-1]["id"], seen + len(rows)
+        yield seen, changed
+
+
+async def _moved(connection: asyncpg.Connection, person: Person, secrets: Secrets) -> bool:
+    if person.national_id is None or person.national_id_type is None:
+        return False
+    text = key_text(person.controller, person.national_id_type, secrets.open(person.national_id))
+    now, *before = (derived_id("person_key", digest) for digest in secrets.digests(text))
+    old = await connection.fetch(
+        "SELECT id, doc::text AS doc FROM person_key "
+        "WHERE id = ANY($1::uuid[]) AND doc IS NOT NULL FOR UPDATE",
+        before,
+    )
+    await connection.execute(
+        "UPDATE refused_referral SET person_key = $1 WHERE person_key = ANY($2::uuid[])", now, before
+    )
+    if not old:
+        return False
+    document = json.loads(old[0]["doc"]) | {"id": str(now)}
+    await connection.execute(
+        # There already, it was made by a referral that came meanwhile, for this very person.
+        "INSERT INTO person_key (id, version, doc) VALUES ($1, 1, $2::jsonb) ON CONFLICT DO NOTHING",
+        now,
+        json.dumps(document),
+    )
+    await connection.execute("DELETE FROM person_key WHERE id = ANY($1::uuid[])", before)
+    return True
+
+
+async def digests(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[tuple[int, int]]:
+    """An accepted referral is recognised by what it said, under the first key of the hash."""
+    secrets = _secrets(settings)
+    seen = changed = 0
+    last = UUID(int=0)
+    while True:
+        async with connection.transaction():
+            rows = await connection.fetch(
+                "SELECT id, doc ->> 'sealed' AS sealed, doc ->> 'digest' AS digest FROM referral "
+                "WHERE id > $1 AND doc ->> 'sealed' IS NOT NULL AND doc ->> 'digest' IS NOT NULL "
+                "ORDER BY id LIMIT $2 FOR UPDATE",
+                last,
+                BATCH,
+            )
+            found = [
+                (row["id"], digest)
+                for row in rows
+                if (digest := secrets.digest(secrets.open(row["sealed"]))) != row["digest"]
+            ]
+            await connection.executemany(
+                "UPDATE referral SET doc = doc || jsonb_build_object('digest', $2::text) WHERE id = $1", found
+            )
+        if not rows:
+            return
+        last, seen, changed = rows[-1]["id"], seen + len(rows), changed + len(found)
+        yield seen, changed
