@@ -12,7 +12,7 @@ class Settings(BaseSettings):
 
     `link_private_key` (notifications alone) and `session_private_key` (intake alone) are JWK texts, the
     public ones JWKS texts that may hold the keys of before too. `seal_keys` are Fernet keys, newest first,
-    separated by commas; `hash_key` is what national ids are hashed with (intake alone).
+    separated by commas; `hash_key` is what national ids are hashed with (intake alone), newest first too.
     `trusted_proxies` is how many of our own proxies stand before a service, each adding to X-Forwarded-For.
     `publishers` are the sources that have a label of their own in intake's metrics, separated by commas.
     """

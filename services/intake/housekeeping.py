@@ -1,7 +1,8 @@
 """What intake keeps for a time only, and takes away by itself.
 
-Guarantee: a refused referral that names no person is deleted 30 days after it came; one that names somebody
-is found by that person's key, and erased with them. The leader alone calls this, in small bites.
+Guarantee: a refused referral that names nobody who is known here is deleted 30 days after it came; one that
+names somebody known is found by that person's key, and erased with them. The leader alone calls this, in
+small bites.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ DELETED_AT_ONCE = 1000
 
 
 async def forget_refused(connection: Connection, now: datetime) -> None:
-    """Delete the oldest of what was refused, names no person and is kept no longer."""
+    """Delete the oldest of what was refused, names nobody who is known and is kept no longer."""
     await connection.execute(
         "DELETE FROM refused_referral WHERE position IN (SELECT position FROM refused_referral "
-        "WHERE person_key IS NULL AND received_at <= $1 ORDER BY received_at LIMIT $2)",
+        "WHERE received_at <= $1 AND (person_key IS NULL OR NOT EXISTS (SELECT 1 FROM person_key k "
+        "WHERE k.id = refused_referral.person_key AND k.doc IS NOT NULL)) ORDER BY received_at LIMIT $2)",
         now - KEPT_WITHOUT_A_PERSON,
         DELETED_AT_ONCE,
     )

@@ -11,6 +11,7 @@ import pytest
 
 from cli.erased import applied, listed
 from demo.settings import Keys
+from services.followup.held import held_by
 from services.notifications.app import create
 from shared.contracts.followup import EndPlacement, RecordCheckIn
 from shared.contracts.intake import (
@@ -251,3 +252,38 @@ async def test_a_restored_followup_is_told_again_from_its_list(
     assert await applied("followup", kept, settings) == {"done": 2}
     assert await applied("followup", kept, settings) == {"ignored": 2}
     assert await listed(settings.database_url) == await listed(followup.settings.database_url)
+
+
+async def test_each_service_tells_what_it_holds_on_a_person_and_of_others_their_part_alone(
+    matching: Matching,
+) -> None:
+    case, place = await matching.case(), await matching.place()
+    await matching.settle()
+    async with matching.client(headers=matching.staff()) as client:
+        held = (await client.get(f"/matching/api/people/{case.person_id}/export")).json()
+        host = (await client.get(f"/matching/api/people/{place.parties[0].person_id}/export")).json()
+        page = await client.get(
+            f"/matching/fragments/people/{case.person_id}", headers={"Accept": "text/html"}
+        )
+        elsewhere = matching.staff(units=("NO-3222",))
+        nothing = await client.get(f"/matching/api/people/{case.person_id}/export", headers=elsewhere)
+    assert [one["id"] for one in held["cases"]] == [str(case.case_id)]
+    assert len(held["proposals"]) == 1 and held["proposals"][0]["case_id"] == str(case.case_id)
+    assert not host["cases"] and [set(one) for one in host["proposals"]] == [
+        {"proposal_id", "proposed_at", "asked"}
+    ]
+    assert page.status_code == 200 and str(case.case_id) in page.text
+    assert not any(nothing.json().values())
+
+
+async def test_followup_tells_what_was_written_to_the_candidate_s_export_alone(
+    followup: Host, clock: Clock, keys: Keys
+) -> None:
+    case = uuid4()
+    await took(followup, clock, texts(case, 1, "Kanariefugl"), proposed(case), cleared(case), agreed(case))
+    held = held_by(followup)
+    own = await held(STAFF, party(case, "candidate").person_id)
+    host = await held(STAFF, party(case, "host").person_id)
+    assert own["cases"][0]["presentation"] == "Kanariefugl" and len(own["placements"]) == 1
+    assert not host["cases"] and len(host["part_in_cases_of_others"]) == 2
+    assert "Kanariefugl" not in str(host)

@@ -135,12 +135,14 @@ def test_what_the_database_can_never_take_is_held_against_its_message() -> None:
     assert not corridor.held_against_a_message(exceptions.InterfaceError("connection is closed"))
 
 
-async def test_what_was_refused_and_names_no_person_is_deleted_after_30_days(intake: Intake) -> None:
+async def test_what_was_refused_and_names_nobody_known_is_deleted_after_30_days(intake: Intake) -> None:
+    await intake.case_of(EXAMPLE)
     await intake.take(intake.of_kafka(referral("A", unit="none")))
     await intake.take(intake.of_kafka(referral("B", channel="none")))
+    await intake.take(intake.of_kafka(referral("C", channel="none", candidate__national_id="0707613018")))
     async with intake.pool.acquire() as connection:
         await forget_refused(connection, NOW + KEPT_WITHOUT_A_PERSON - timedelta(seconds=1))
-        assert await connection.fetchval("SELECT count(*) FROM refused_referral") == 2
+        assert await connection.fetchval("SELECT count(*) FROM refused_referral") == 3
         await forget_refused(connection, NOW + KEPT_WITHOUT_A_PERSON)
         kept = await connection.fetch("SELECT person_key FROM refused_referral")
     assert [row["person_key"] is not None for row in kept] == [True]
