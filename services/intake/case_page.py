@@ -20,6 +20,7 @@ from services.intake.api import case_seen, person_seen, rules_for, standing_of
 from services.intake.case_list_queries import OPEN
 from services.intake.documents import CaseFile
 from services.intake.people_pages import UNSEEN, behind_glass
+from services.intake.rules import Standing
 from services.intake.similar import perhaps_the_same
 from services.intake.staff_pages import colleague_options
 from services.intake.why import why_not_yet
@@ -81,7 +82,7 @@ def _case(host: Host) -> None:
             guardian=guardian,
             rules=rules,
             programme_words=programme_words(host.service.programmes),
-            possible=[one for one in steps if one.is_possible_now] if is_open else [],
+            possible=_in_order(found, [one for one in steps if one.is_possible_now]) if is_open else [],
             waiting=[one for one in steps if one.waits_on and not one.is_done] if is_open else [],
             done=[one for one in steps if one.is_done],
             why=why,
@@ -123,6 +124,12 @@ def _why_not_yet(host: Host) -> None:
             programme_words=programme_words(host.service.programmes),
             today=today,
         )
+
+
+def _in_order(case: CaseFile, steps: list[Standing]) -> list[Standing]:
+    """What can be done now, the first due first, as the lists have it."""
+    place = {one.step: number for number, one in enumerate(case.open_steps)}
+    return sorted(steps, key=lambda one: place.get(one.step.code, len(place)))
 
 
 def slowest(why: Mapping[str, Any], case: CaseFile, today: date) -> dict[str, Any] | None:

@@ -100,18 +100,6 @@ async def case(connection: Connection, case_id: UUID) -> StoredCase | None:
     return StoredCase(CaseFile.model_validate_json(row["doc"]), row["version"]) if row else None
 
 
-async def cases_to_prepare(connection: Connection, units: Collection[str], limit: int) -> list[StoredCase]:
-    """Cases that wait for something intake can do, the oldest first."""
-    rows = await connection.fetch(
-        "SELECT version, doc::text AS doc FROM case_file WHERE unit = ANY($1::text[]) AND doc IS NOT NULL "
-        "AND (state = 'preparing' OR (state IN ('ready', 'matched') AND NOT (doc->>'cleared')::boolean)) "
-        "ORDER BY opened_at, id LIMIT $2",
-        sorted(units),
-        limit,
-    )
-    return [StoredCase(CaseFile.model_validate_json(row["doc"]), row["version"]) for row in rows]
-
-
 async def person(connection: Connection, person_id: UUID) -> Person | None:
     text = await connection.fetchval("SELECT doc::text FROM person WHERE id = $1", person_id)
     return Person.model_validate_json(text) if text else None

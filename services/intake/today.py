@@ -82,7 +82,12 @@ def _item(
 def _step(host: Host, case: CaseFile, language: str, now: datetime) -> dict[str, Any]:
     """The next step of a case."""
     programmes, step = host.service.programmes, case.open_steps[0]
-    text = programmes.codes.words("steps", step.step, language)
+    known = case.certificates.get(step.step)
+    if known is not None and not known.is_awaited:
+        called = programmes.codes.words("certificates", step.step, language)
+        text = host.pages.words(language)("certificates.today_order", certificate=called.lower())
+    else:
+        text = programmes.codes.words("steps", step.step, language)
     today = today_in(case.unit, programmes, now)
     href = f"/intake/cases/{case.id}"
     return _item(text, href, step.due_on, today, case.person_id, step=step.step)
@@ -90,6 +95,7 @@ def _step(host: Host, case: CaseFile, language: str, now: datetime) -> dict[str,
 
 def _certificate(host: Host, line: Line, words: Words, language: str, now: datetime) -> dict[str, Any]:
     called = host.service.programmes.codes.words("certificates", line.kind, language)
+    called = called if line.stands == "lapsed" else called.lower()
     today = today_in(line.unit, host.service.programmes, now)
     text = words(f"certificates.today_{line.stands}", certificate=called)
     return _item(text, f"/intake/certificates#c-{line.id}-{line.kind}", line.on, today, line.person_id)

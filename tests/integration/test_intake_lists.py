@@ -309,7 +309,7 @@ async def test_a_project_manager_sees_whose_glass_was_broken(
     case_id = await case(intake, NAMES[0], ME)
     person_id = await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
     said = BreakGlass(person_id=person_id, reason="Ringede akut og var ked af det")
-    await tell(intake, said, subject="elsewhere", person_id=ODA, units=frozenset({"NO-3222"}))
+    await tell(intake, said, subject="oda", person_id=ODA)
     assert "/intake/people/" not in str(await today(browser, as_(intake, "caseworker")))
     (look,) = [
         one

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
 
 from services.intake import metrics
+from shared.contracts.intake_commands import (
+    DeclineCandidate,
+    OrderCertificate,
+    PauseCase,
+    RecordCertificateShown,
+    RecordConsent,
+    RecordInterview,
+    ReopenCase,
+    WithdrawCase,
+)
+from shared.contracts.register_commands import RegisterPartner
 from shared.messages import Record
 from shared.reading import read
 from tests.servers.intake import EXAMPLE, Intake, as_, browser, intake, referral
@@ -28,6 +41,7 @@ async def test_every_page_is_whole_in_every_language(
     person_id = await intake.pool.fetchval("SELECT person_id FROM case_file")
     paths = ["/", "/intake/cases", f"/intake/cases/{case_id}", f"/intake/people/{person_id}", "/intake/hosts"]
     paths += ["/intake/referrals/new", "/intake/fragments/today", f"/intake/fragments/cases/{case_id}"]
+    paths += [f"/intake/cases/{case_id}/why-not-yet", "/intake/certificates", "/intake/waiting"]
     for language in LANGUAGES:
         for path in [*paths, "/intake/sign-in"]:
             answer = await browser.get(
@@ -128,3 +142,93 @@ async def test_cases_and_referrals_are_counted(intake: Intake, browser: httpx.As
     assert REGISTRY.get_sample_value("makker_referrals_total", counted) == before + 1
     labels = {"programme": "foreningspraktik", "unit": "DK-0169", "state": "preparing"}
     assert REGISTRY.get_sample_value("makker_cases", labels) == 1
+
+
+async def test_a_partner_is_chosen_by_name_and_a_guardian_is_typed_in_too(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    contact = {"name": "Karin Kontakt", "email": "karin@example.org"}
+    said = {"unit": "DK-0169", "kind": "jobcentre", "name": "Jobcenter Prøve", "contact_person": contact}
+    (outcome,) = await intake.take(intake.of_staff(RegisterPartner.model_validate(said)))
+    partner_id = str(outcome.answer["partner_id"])
+    blank = await browser.get("/intake/referrals/new", headers=as_(intake, "caseworker"))
+    assert f'<option value="{partner_id}">Jobcenter Prøve</option>' in blank.text
+    typed = FORM | {"partner_id": partner_id, "guardian.phone": "not a number", "guardian.name": "Mor Prøve"}
+    refused = await browser.post("/intake/referrals/new", data=typed, headers=as_(intake, "caseworker"))
+    assert refused.status_code == 422
+    assert 'href="#f-guardian.phone"' in refused.text and 'value="Mor Prøve"' in refused.text
+    mended = typed | {"guardian.phone": "70 10 20 30"}
+    answer = await browser.post("/intake/referrals/new", data=mended, headers=as_(intake, "caseworker"))
+    assert answer.status_code == 303, answer.text
+    row = await intake.pool.fetchrow("SELECT guardian_id, doc ->> 'partner_id' AS partner FROM case_file")
+    assert row is not None and row["guardian_id"] is not None and row["partner"] == partner_id
+
+
+INTERVIEW: dict[str, Any] = {
+    "profile": {
+        "wishes": [
+            {"plan": "A", "industries": ["retail"], "profession": "teacher"},
+            {"plan": "B", "industries": ["cleaning"], "education": "short_higher"},
+        ],
+        "languages": {"da": "B1", "ar": "native"},
+        "hours_per_week": {"min": 3, "max": 12.5},
+        "times": ["mon-morning", "tue-morning"],
+        "max_travel_km": 15,
+        "available_from": "2026-12-24",
+    },
+    "groups": ["language"],
+    "presentation": "Glad for orden <og> ro.",
+    "experience": "Ti år i en butik.",
+    "education": "Skolelærer",
+    "education_level": "short_higher",
+    "foreign_qualification": "Lærer",
+    "interests": "Fodbold",
+    "options": ["care"],
+    "parallel_activities": [{"kind": "language_lessons", "times": ["mon-morning"], "hours_per_week": 4}],
+    "job_in_prospect": False,
+    "guardian": {"name": "Mor Eksempel", "phone": "70102030"},
+}
+
+
+async def test_a_case_tells_all_that_is_known_in_every_state_and_language(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    nobody: dict[str, Any] = {"candidate__national_id": None, "candidate__national_id_type": None}
+    case_id = await intake.case_of(referral(**nobody))
+    twin_id = await intake.case_of(referral("another", **nobody))
+    certificate = {"case_id": case_id, "kind": "police_certificate"}
+    told: list[Any] = [
+        RecordInterview.model_validate({"case_id": case_id, **INTERVIEW}),
+        RecordConsent(case_id=case_id, kind="success_story", heard_by="phone"),
+        RecordConsent(case_id=case_id, kind="success_story", given=False),
+        OrderCertificate(**certificate),
+        RecordCertificateShown(**certificate, valid_until=date(2026, 11, 30)),
+        PauseCase(case_id=case_id, reason="illness"),
+        DeclineCandidate(case_id=case_id, reason="age", support="guidance", heard_by="phone"),
+        ReopenCase(case_id=case_id, reason="recovered"),
+        WithdrawCase(case_id=case_id, reason="found_job"),
+    ]
+    pages: dict[str, str] = {}
+    for body in told:
+        (outcome,) = await intake.take(intake.of_staff(body))
+        assert outcome.kind == "done", (type(body).__name__, outcome)
+        for language in LANGUAGES:
+            for path in ("", "/why-not-yet"):
+                answer = await browser.get(
+                    f"/intake/cases/{case_id}{path}?lang={language}", headers=as_(intake, "caseworker")
+                )
+                assert answer.status_code == 200, (type(body).__name__, language)
+                pages[f"{type(body).__name__}{path}"] = answer.text
+    known = pages["RecordInterview"]
+    for words in ("Ti år i en butik.", "Glad for orden &lt;og&gt; ro.", "3 to 12.5", "15 km", "Mor Eksempel"):
+        assert words in known, words
+    assert "Perhaps the same" in known and f'value="{await person_of_case(intake, twin_id)}"' in known
+    assert "Short of labour here" in known
+    assert "holds until 30 Nov 2026" in pages["RecordCertificateShown"]
+    assert "ReopenCase" in pages["DeclineCandidate"] and "AssignCase" not in pages["DeclineCandidate"]
+    assert "Point to educational and career guidance" in pages["DeclineCandidate"]
+
+
+async def person_of_case(intake: Intake, case_id: UUID) -> UUID:
+    found: UUID = await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
+    return found
