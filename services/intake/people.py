@@ -14,10 +14,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.intake import telling
+from services.intake import places, telling
 from services.intake.casework import age_known
 from services.intake.desk import Errors, check_postcode, refuse
-from services.intake.documents import CaseFile, Glass, Person, PersonKey, State
+from services.intake.documents import CaseFile, Glass, Mentor, Person, PersonKey, Place, State
 from services.intake.erasing import OVER, Leaving, check_units
 from services.intake.fields import email_address, phone_number
 from services.intake.national_id import birth_date_of, compact, is_possible
@@ -104,9 +104,33 @@ def correct(
     corrected = reachable(person, corrected)
     cases, events, timers = _cases(matter, person, corrected)
     merged, told = along(state.merged, corrected)
+    mentor, offered, moved = _hidden_mentor(state, corrected, programmes, now)
     news = (telling.contact(corrected),) if corrected.contact_version != person.contact_version else ()
-    after = replace(state, person=corrected, cases=cases, person_keys=keys, merged=merged)
-    return Decision(after, events=(*news, *told, *events), timers=timers)
+    after = replace(
+        state, person=corrected, cases=cases, person_keys=keys, merged=merged, mentor=mentor, places=offered
+    )
+    return Decision(after, events=(*news, *told, *events, *moved), timers=timers)
+
+
+def _hidden_mentor(
+    state: State, person: Person, programmes: Programmes, now: datetime
+) -> tuple[Mentor | None, tuple[Place | None, ...], Events]:
+    """A protected mentor's places tell nobody where the mentor lives."""
+    mentor = state.mentor
+    if mentor is None or not person.protected:
+        return mentor, state.places, ()
+    hidden: list[Place | None] = []
+    events: list[Event] = []
+    for place in state.places:
+        if place is None or place.location is None or place.state == "withdrawn":
+            hidden.append(place)
+            continue
+        nowhere = place.model_copy(update={"location": None})
+        today = today_in(place.unit, programmes, now)
+        settled, told = places.settle(place, nowhere, mentor, mentor, programmes, today)
+        hidden.append(settled)
+        events += told
+    return mentor.model_copy(update={"postcode": None}), tuple(hidden), tuple(events)
 
 
 def _reached(said: CorrectPerson, unit: Unit) -> tuple[dict[str, Any], Errors]:

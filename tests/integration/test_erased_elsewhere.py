@@ -33,6 +33,7 @@ from tests.builders import (
     agreed,
     cleared,
     event,
+    followup_on,
     frame,
     party,
     proposed,
@@ -252,6 +253,10 @@ async def test_a_restored_followup_is_told_again_from_its_list(
     assert await applied("followup", kept, settings) == {"done": 2}
     assert await applied("followup", kept, settings) == {"ignored": 2}
     assert await listed(settings.database_url) == await listed(followup.settings.database_url)
+    # What is replayed for it afterwards brings nobody back.
+    async with followup_on(settings.database_url, clock, keys) as restored:
+        assert await ignored_as_erased(restored.service, texts(case, 1, "Kanariefugl"), agreed(case))
+        assert "Kanariefugl" not in await everything(restored.pool)
 
 
 async def test_each_service_tells_what_it_holds_on_a_person_and_of_others_their_part_alone(

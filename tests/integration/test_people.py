@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from shared.contracts.people_commands import (
     MergePersons,
     SplitPerson,
 )
-from shared.contracts.register_commands import RegisterMentor
+from shared.contracts.register_commands import OfferPlace, RegisterMentor
 from shared.messages import Outcome
 from tests.servers.intake import CASEWORKER, EXAMPLE, Intake, intake, referral
 
@@ -241,3 +242,23 @@ async def test_whoever_breaks_the_glass_says_why_and_it_is_written_down(intake: 
     stranger = replace(CASEWORKER, units=frozenset({"NO-3222"}))
     (outcome,) = await intake.take(intake.of_staff(breaks, stranger))
     assert (outcome.kind, outcome.reason) == ("refused", "not_found")
+
+
+async def test_a_protected_mentor_s_places_tell_nobody_where_the_mentor_lives(intake: Intake) -> None:
+    aalborg = replace(CASEWORKER, units=frozenset({"DK-0851/aalborg"}))
+    contact = ContactDetails(name="Mona Mentor", email="mona@example.org")
+    registers = RegisterMentor(
+        unit="DK-0851/aalborg", contact=contact, birth_date=date(1980, 1, 1), postcode="9000"
+    )
+    (registered,) = await intake.take(intake.of_staff(registers, aalborg))
+    mentor = UUID(str(registered.answer["mentor_id"]))
+    offers = OfferPlace(mentor_id=mentor, programmes=("mentorskab",))
+    (offered,) = await intake.take(intake.of_staff(offers, aalborg))
+    assert offered.kind == "done", offered.reason
+    assert (await intake.body("PlaceOffered"))["location"] is not None
+    corrects = CorrectPerson(person_id=mentor, protected=True)
+    (corrected,) = await intake.take(intake.of_staff(corrects, aalborg))
+    assert corrected.kind == "done", corrected.reason
+    assert (await intake.body("PlaceOffered"))["location"] is None
+    await intake.take(intake.of_staff(offers, aalborg))
+    assert (await intake.body("PlaceOffered"))["location"] is None
