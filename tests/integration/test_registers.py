@@ -302,3 +302,25 @@ async def test_a_protected_mentor_is_not_told_to_whoever_may_not_see_them(
         assert "Selma" not in text and "selma@example.org" not in text
     assert "RegisterMentor" not in await coordinator.page(f"/intake/mentors/{mentor_id}")
     assert "Selma Skjult" in await corps.page(f"/intake/mentors/{mentor_id}")
+
+
+async def test_correcting_a_number_does_not_make_an_enquiry_available(
+    intake: Intake, town: Staff, corps: Staff
+) -> None:
+    host_id, mentor_id = await town.host(enquiry=True), await corps.mentor(enquiry=True)
+    host_page, mentor_page = (
+        await town.page(f"/intake/hosts/{host_id}"),
+        await corps.page(f"/intake/mentors/{mentor_id}"),
+    )
+    for page in (host_page, mentor_page):
+        assert '<input type="hidden" name="enquiry" value="true">' in page
+    form = {"mentor_id": mentor_id, "unit": CORPS, "contact.name": "Mia Mentor", "contact.phone": "70102039"}
+    form |= {"enquiry": "true", "languages.ar": "native", "languages.da": "", "return_to": "/intake/mentors"}
+    answer = await corps.browser.post(
+        "/intake/api/commands/RegisterMentor", data=form, headers=corps.headers | {"Accept": "text/html"}
+    )
+    assert answer.status_code == 303
+    (one,) = (await corps.reads("mentors"))["mentors"]
+    assert (one["state"], one["languages"]) == ("enquired", {"ar": "native"})
+    await town.does("RecordHostInterview", host_id=host_id)
+    assert 'name="enquiry"' not in await town.page(f"/intake/hosts/{host_id}")
