@@ -11,7 +11,7 @@ from shared.access import person_of
 from shared.contracts.intake_commands import AssignCase, RecordInterview
 from shared.contracts.people_commands import RegisterRoleModel
 from tests.integration.test_staff_and_units import BY_EMAIL, MANAGER, ask, mentored, registered
-from tests.servers.browsing import DESK, PHONE, PICTURES, address, chromium, look, signed_in
+from tests.servers.browsing import DESK, PHONE, address, chromium, look, picture, signed_in
 from tests.servers.corps import AALBORG, HJOERRING, two_corps
 from tests.servers.intake import Intake, intake, referral
 
@@ -45,7 +45,9 @@ async def test_the_second_sees_what_the_first_did_and_keeps_the_typed_text(
 ) -> None:
     case_id = await intake.case_of(referral())
     anna = await signed_in(chromium, address, intake, "caseworker", subject="anna")
-    bo = await signed_in(chromium, address, intake, "caseworker", subject="bo", script=script)
+    bo = await signed_in(
+        chromium, address, intake, "caseworker", subject="bo", size=DESK if script else PHONE, script=script
+    )
     for page in (anna, bo):
         await interview_page(page, case_id)
     await typed(anna, "Annas ord")
@@ -64,8 +66,7 @@ async def test_the_second_sees_what_the_first_did_and_keeps_the_typed_text(
     if script:
         await look(bo, "changed-with-script")
     else:
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        await bo.screenshot(path=PICTURES / "changed.png", full_page=True)
+        await picture(bo, "changed")
         await expect(bo.get_by_role("link", name="Tilbage uden at gemme")).to_have_attribute(
             "href", f"/intake/cases/{case_id}"
         )
