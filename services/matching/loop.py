@@ -50,8 +50,9 @@ log = structlog.get_logger()
 
 LONGEST_WAIT_SECONDS = 1.0
 MESSAGES_AT_ONCE = 200
-MOST_HELPED = 25
-"""For so many, who have waited longest, it is worked out what would help; a page does it for anybody."""
+MOST_HELPED, MOST_PAIRS = 25, 1_000_000
+"""For so many, who have waited longest, it is worked out what would help, unless there are so many pairs to
+look at that it would hold up what changes next; a page does it for anybody."""
 
 
 @dataclass(frozen=True)
@@ -216,13 +217,14 @@ def left_out(
     why = why_none([candidate_of(case) for case in unplaced], left, asking)
     untold = [case for case in unplaced if why[case.id] != case.unmatched]
     untold.sort(key=lambda case: (case.waiting_since, case.id.int))
+    helped = MOST_HELPED if len(cases) * len(places) <= MOST_PAIRS else 0
     return [
         NoPairFound(
             case_id=case.id,
             case_revision=case.revision,
             reasons=why[case.id],
             would_help=would_help(candidate_of(case), candidates, offered, asking, solution)
-            if number < MOST_HELPED
+            if number < helped
             else (),
         )
         for number, case in enumerate(untold)

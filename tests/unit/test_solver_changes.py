@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from uuid import UUID
-
 import numpy as np
 import pytest
 
-from services.matching.solver.best import best_pairs
-from services.matching.solver.explain import Explained, what_if
 from services.matching.solver.graph import Graph, graph_of
 from services.matching.solver.optimum import solve_graph
 from services.matching.solver.session import Session
-from tests.unit.test_solver_columns import crowd
 
 Rows = dict[int, dict[int, int]]
 
@@ -88,49 +82,3 @@ def test_what_does_not_fit_a_session_is_refused() -> None:
     session.remove_candidate(0)
     with pytest.raises(ValueError, match="not in this pool"):
         session.remove_candidate(0)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_one_more_opening_gains_what_a_solution_with_it_has_more(seed: int) -> None:
-    candidates, places, asking = crowd(40, seed)
-    explained, before = Explained(candidates, places, asking), best_pairs(candidates, places, asking)
-    assert explained.total == before.total
-    prices = dict(zip(sorted(one.id for one in places), before.p or (), strict=True))
-    for place in places[:6]:
-        more = [replace(one, free=one.free + (one.id == place.id)) for one in places]
-        after = best_pairs(candidates, more, asking)
-        gain = explained.gain_of_place(place)
-        assert (gain.points, gain.total) == (after.total - before.total, after.total)
-        assert gain.points <= prices[place.id]
-        assert len(gain.placed) - len(gain.lose) == len(after.pairs) - len(before.pairs)
-        like = replace(place, id=UUID(int=99_999))
-        assert explained.gain_of_place(like).total == what_if(candidates, places, asking, [like]).total
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_forcing_a_pair_costs_what_the_best_solution_with_it_has_less(seed: int) -> None:
-    candidates, places, asking = crowd(30, seed)
-    explained, before = Explained(candidates, places, asking), best_pairs(candidates, places, asking)
-    chosen = {edge.candidate: edge.place for edge in before.pairs}
-    for candidate in candidates[:8]:
-        for place in places[:4]:
-            forced = explained.cost_of_forcing(candidate.id, place.id)
-            others = [one for one in candidates if one.id != candidate.id]
-            rest = [one for one in places if one.id != place.id]
-            without = best_pairs(others, rest, asking)
-            pair = Explained([candidate], [place], asking)
-            worth = pair.total or pair.cost_of_forcing(candidate.id, place.id).total
-            assert forced.total == without.total + worth
-            assert forced.points == forced.total - before.total
-            assert forced.served <= 0
-            assert candidate.id not in (*forced.placed, *forced.lose, *forced.move)
-            if chosen.get(candidate.id) == place.id:
-                assert forced.points == 0
-                assert forced.lose == ()
-
-
-def test_a_pair_cannot_be_forced_into_a_full_place() -> None:
-    candidates, places, asking = crowd(3, 1)
-    full = [replace(places[0], free=0)]
-    with pytest.raises(ValueError, match="no opening"):
-        Explained(candidates, full, asking).cost_of_forcing(candidates[0].id, full[0].id)

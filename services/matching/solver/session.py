@@ -31,14 +31,6 @@ class Session:
         self.frontier = frontier or frontier_of(len(graph.capacity))
         self._candidates = len(graph.start)
 
-    def copy(self) -> Session:
-        """Another session of the same pool, to try something in."""
-        graph = self.graph._replace(**{name: one.copy() for name, one in self.graph._asdict().items()})
-        state = self.state._replace(**{name: one.copy() for name, one in self.state._asdict().items()})
-        other = Session(graph, state)
-        other._candidates = self._candidates
-        return other
-
     @property
     def total(self) -> int:
         """The points of all pairs together."""
