@@ -193,7 +193,9 @@ def _views(host: Host) -> None:
         actor, name, filters = await sent(request)
         async with host.pool.acquire() as connection:
             now = host.service.clock()
-            if not await lists.save_view(connection, actor.subject, name, filters.query, now):
+            # A search is for somebody: whose name it is stays out of what is kept.
+            kept = replace(filters, q="").query
+            if not await lists.save_view(connection, actor.subject, name, kept, now):
                 raise Problem(409, "too_many_views")
         return RedirectResponse(filters.address(), 303)
 

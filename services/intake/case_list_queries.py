@@ -56,6 +56,13 @@ WHERE = (
     "AND ($6::text IS NULL OR c.waits_for ? $6) AND ($7::text IS NULL OR c.due_on <= $7)"
 )
 
+URGENT = ("c.due_on, c.opened_at, c.id", "(c.due_on, c.opened_at, c.id) > ($10, $11, $12::uuid)")
+NEWEST = (
+    "c.opened_at DESC, c.id DESC",
+    "(c.opened_at, c.id) < ($11, $12::uuid) AND $10::text IS NOT NULL",
+)
+"""The order of the list, and what comes after the last one that was shown."""
+
 
 def _values(wanted: Wanted) -> list[object]:
     return [
@@ -79,16 +86,16 @@ async def page(
     """
     after = read_cursor(cursor)
     last_due, last_opened, last_id = after if after else (None, None, None)
-    order, further = (
-        ("c.opened_at DESC, c.id DESC", "(c.opened_at, c.id) < ($11, $12::uuid) AND $10::text IS NOT NULL")
-        if newest
-        else ("c.due_on, c.opened_at, c.id", "(c.due_on, c.opened_at, c.id) > ($10, $11, $12::uuid)")
-    )
+    order, further = NEWEST if newest else URGENT
+    # Unit by unit the index gives the order, and a case's document is read only for those that are shown.
     rows = await connection.fetch(
         "SELECT c.id, c.doc::text AS doc, c.due_on, c.opened_at, p.name, p.protected, w.name AS caseworker "  # noqa: S608
-        "FROM case_file c JOIN person p ON p.id = c.person_id LEFT JOIN person w ON w.id = c.caseworker "
-        f"WHERE {WHERE} AND c.state = ANY($9::text[]) AND ($12::uuid IS NULL OR {further}) "
-        f"ORDER BY {order} LIMIT $13",
+        "FROM unnest($1::text[]) AS one(unit) CROSS JOIN LATERAL ("
+        f" SELECT c.id FROM case_file c JOIN person p ON p.id = c.person_id WHERE {WHERE}"
+        f" AND c.unit = one.unit AND c.state = ANY($9::text[]) AND ($12::uuid IS NULL OR {further})"
+        f" ORDER BY {order} LIMIT $13"
+        ") AS found JOIN case_file c ON c.id = found.id JOIN person p ON p.id = c.person_id "
+        f"LEFT JOIN person w ON w.id = c.caseworker ORDER BY {order} LIMIT $13",
         *_values(wanted),
         list(wanted.states),
         last_due,

@@ -173,9 +173,11 @@ async def test_a_view_is_kept_for_who_saved_it_and_forgotten_when_they_say_so(
     intake: Intake, browser: httpx.AsyncClient
 ) -> None:
     me, other = as_(intake, "caseworker"), as_(intake, "caseworker", subject="oda")
-    said = {"name": " Haster <b> ", "due": "soon", "whose": "mine", "evil": "1"}
+    said = {"name": " Haster <b> ", "due": "soon", "whose": "mine", "q": "Bo", "evil": "1"}
     answer = await browser.post("/intake/cases/views", data=said, headers=me)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/intake/cases?whose=mine&due=soon")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/intake/cases?q=Bo&whose=mine&due=soon")
+    kept = await intake.pool.fetchval("SELECT filters FROM saved_view")
+    assert kept == "whose=mine&due=soon", "whose name was searched for is not kept"
     mine = (await browser.get("/intake/cases", headers=me)).text
     assert 'href="/intake/cases?whose=mine&amp;due=soon">Haster &lt;b&gt;</a>' in mine
     assert "Haster" not in (await browser.get("/intake/cases", headers=other)).text
