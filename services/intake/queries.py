@@ -138,7 +138,10 @@ async def cases_of_person(
 async def names(connection: Connection, ids: Iterable[UUID], units: Collection[str]) -> dict[str, str]:
     """The names of those of the ids that have something to do with one of the units."""
     rows = await connection.fetch(
-        "SELECT p.id, p.name FROM person p WHERE p.id = ANY($1::uuid[]) AND p.doc IS NOT NULL AND ("
+        # Whoever was merged into another has that one's cases, and that one's name.
+        "SELECT p.asked AS id, p.name FROM "
+        "(SELECT id AS asked, coalesce(merged_into, id) AS id, name, doc FROM person) p "
+        "WHERE p.asked = ANY($1::uuid[]) AND p.doc IS NOT NULL AND ("
         "EXISTS (SELECT 1 FROM case_file c WHERE c.person_id = p.id AND c.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM case_file c WHERE c.guardian_id = p.id AND c.unit = ANY($2::text[])) "
         "OR EXISTS (SELECT 1 FROM host h WHERE h.contact_person_id = p.id AND h.unit = ANY($2::text[])) "

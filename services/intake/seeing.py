@@ -80,15 +80,16 @@ async def hidden(
     protected = [Person.model_validate_json(row["doc"]) for row in rows]
     if not protected:
         return frozenset()
-    ids = [one.id for one in protected]
+    # Whoever was merged into another has that one's cases.
+    ids = [one.merged_into or one.id for one in protected]
     cases, units = await _cases(connection, ids), await _units(connection, ids)
     duty = await _duty(connection, actor.units)
     first = next((unit for unit in sorted(actor.units) if unit in programmes.units), None)
     today = today_in(first, programmes, now) if first else now.date()
     return frozenset(
         one.id
-        for one in protected
-        if not may_see(Known(one, tuple(cases[one.id]), frozenset(units[one.id])), actor, duty, today, now)
+        for one, id_ in zip(protected, ids, strict=True)
+        if not may_see(Known(one, tuple(cases[id_]), frozenset(units[id_])), actor, duty, today, now)
     )
 
 

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from shared.access import person_of
 from shared.contracts.intake_commands import AssignCase, ContactDetails
 from shared.contracts.model import derived_id
-from shared.contracts.people_commands import BreakGlass
+from shared.contracts.people_commands import BreakGlass, MergePersons
 from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
 from shared.messages import Actor
 from tests.servers.intake import EXAMPLE, NOW, Intake, as_, browser, intake, referral
@@ -274,3 +274,31 @@ async def test_the_export_holds_the_referral_as_it_came_and_every_look(
     part = (await browser.get(f"/intake/api/people/{guardian}/export", headers=headers)).json()
     assert len(part["part_in_cases_of_others"]) == 1 and not part["cases"] and not part["referrals"]
     assert "0707614286" not in json.dumps(part)
+
+
+async def test_whoever_was_merged_is_shown_as_the_one_they_are(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    nameless: dict[str, Any] = {"candidate__national_id": None, "candidate__national_id_type": None}
+    (first, one), (second, other) = (
+        await opened(intake, **nameless),
+        await opened_again(intake, **nameless),
+    )
+    (merged,) = await intake.take(intake.of_staff(MergePersons(person_id=one, other_id=other)))
+    assert merged.kind == "done", merged.reason
+    await assigned(intake, first, JONAS)
+    await assigned(intake, second, JONAS)
+    body = {"ids": [str(other)]}
+    for subject, name in (("jonas", "Amina Eksempel"), ("maja", "Beskyttet person")):
+        headers = as_(intake, "caseworker", subject=subject) | {"Accept-Language": "da"}
+        answer = await browser.post("/intake/api/people/names", json=body, headers=headers)
+        assert answer.json()["names"] == {str(other): name}
+    shown = await browser.get(
+        f"/intake/api/people/{other}", headers=as_(intake, "caseworker", subject="jonas")
+    )
+    assert shown.json()["person_id"] == str(one)
+
+
+async def opened_again(intake: Intake, **changes: Any) -> tuple[UUID, UUID]:
+    case_id = await intake.case_of(referral("again", **changes))
+    return case_id, await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
