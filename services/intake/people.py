@@ -163,7 +163,8 @@ def _numbered(
     state, person = matter.state, matter.person
     keys = state.person_keys
     if said.national_id is None:
-        if said.national_id_type is not None and person.national_id is not None:
+        known = person.national_id_type
+        if person.national_id is not None and said.national_id_type not in (None, known):
             return {}, keys, (("bad_national_id", "national_id_type", "say the number with its kind"),)
         return {}, keys, ()
     ids: tuple[UUID, ...] = state.ids["person_keys"]

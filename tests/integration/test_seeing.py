@@ -302,3 +302,35 @@ async def test_whoever_was_merged_is_shown_as_the_one_they_are(
 async def opened_again(intake: Intake, **changes: Any) -> tuple[UUID, UUID]:
     case_id = await intake.case_of(referral("again", **changes))
     return case_id, await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
+
+
+@pytest.mark.parametrize("language", ["da", "nb", "en"])
+async def test_the_forms_of_a_person_s_page_do_what_they_say(
+    intake: Intake, browser: httpx.AsyncClient, language: str
+) -> None:
+    nameless: dict[str, Any] = {"candidate__national_id": None, "candidate__national_id_type": None}
+    _, person_id = await opened(intake, protected=False)
+    _, other = await opened_again(intake, **nameless)
+    headers = as_(intake, "caseworker") | PAGE
+    here = f"/intake/people/{person_id}"
+    page = await browser.get(f"{here}?lang={language}", headers=headers)
+    for command in ("CorrectPerson", "MergePersons", "ErasePerson"):
+        assert f"/intake/api/commands/{command}" in page.text
+    typed = {"person_id": str(person_id), "national_id": "", "national_id_type": "DK-CPR", "return_to": here}
+    typed |= {"family_name": "Rettet", "email": "", "protected": "false"}
+    corrected = await browser.post("/intake/api/commands/CorrectPerson", data=typed, headers=headers)
+    assert (corrected.status_code, corrected.headers.get("location")) == (303, here), corrected.text
+    page = await browser.get(here, headers=headers)
+    assert "Amina Rettet" in page.text and "0707614286" in page.text and "amina@example.org" in page.text
+    merges = {"person_id": str(person_id), "other_id": str(other), "return_to": here}
+    merged = await browser.post("/intake/api/commands/MergePersons", data=merges, headers=headers)
+    assert merged.status_code == 303, merged.text
+    assert "/intake/api/commands/SplitPerson" in (await browser.get(here, headers=headers)).text
+    erases = {"person_id": str(person_id), "return_to": "/intake/cases"}
+    gone = await browser.post("/intake/api/commands/ErasePerson", data=erases, headers=headers)
+    assert gone.status_code == 303, gone.text
+    assert (await browser.get(here, headers=headers)).status_code == 404
+    again = await browser.post(
+        "/intake/api/commands/ErasePerson", json=erases, headers=as_(intake, "caseworker")
+    )
+    assert again.status_code in (409, 422)
