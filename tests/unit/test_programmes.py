@@ -100,6 +100,14 @@ def test_a_mentorship_lasts_half_a_year_and_has_no_end_by_itself(programmes: Pro
     assert set(rules.agreement_needs) == {"duration", "content"}
 
 
+def test_a_corps_interviews_its_mentors_and_signs_with_them_and_no_other_programme_does(
+    programmes: Programmes,
+) -> None:
+    asked = {name: rules_of(programmes, name).mentor_intake for name in programmes.names}
+    assert asked.pop("mentorskab") == ("interview", "agreement")
+    assert set(asked.values()) == {()}
+
+
 def test_the_crisis_ladder_climbs_from_group_to_psychologist(programmes: Programmes) -> None:
     ladder = rules_of(programmes, "mentorskab").ladder
     assert [(step.level, step.who) for step in ladder] == [
