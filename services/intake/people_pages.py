@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from services.intake import exporting, queries
-from services.intake.api import person_seen, with_reasons
+from services.intake.api import SEES_NAMES, person_seen, with_reasons
 from services.intake.erasing import RUNNING
 from services.intake.sealing import Secrets
 from services.intake.similar import perhaps_the_same
@@ -23,7 +23,7 @@ from shared.hosting import Host
 from shared.messages import Actor
 from shared.problems import Problem
 
-UNSEEN = ("protected_person", "other_unit")
+UNSEEN = ("protected_person", "other_unit", "not_allowed")
 
 
 def mount(host: Host, secrets: Secrets) -> None:
@@ -47,7 +47,7 @@ def behind_glass(host: Host, request: Request, actor: Actor, person_id: UUID) ->
 def _person(host: Host, secrets: Secrets) -> None:
     @host.app.get("/intake/people/{person_id}", include_in_schema=False)
     async def person(request: Request, person_id: UUID) -> Response:
-        actor = host.access.staff(request, *STAFF)
+        actor = host.access.staff(request, *SEES_NAMES)
         try:
             async with host.pool.acquire() as connection, connection.transaction():
                 found = await person_seen(host, connection, actor, person_id, "person_page")

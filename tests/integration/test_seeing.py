@@ -334,3 +334,18 @@ async def test_the_forms_of_a_person_s_page_do_what_they_say(
         "/intake/api/commands/ErasePerson", json=erases, headers=as_(intake, "caseworker")
     )
     assert again.status_code in (409, 422)
+
+
+async def test_a_psychologist_sees_a_person_behind_the_glass_alone(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    _, person_id = await opened(intake, protected=False)
+    headers = as_(intake, "psychologist", subject="pia")
+    path = f"/intake/api/people/{person_id}"
+    assert (await browser.get(path, headers=headers)).status_code == 403
+    page = await browser.get(f"/intake/people/{person_id}", headers=headers | PAGE)
+    assert (page.status_code, "BreakGlass" in page.text) == (403, True)
+    breaks = {"person_id": str(person_id), "reason": "Samtale om bekymring i dag"}
+    assert (await browser.post("/intake/api/commands/BreakGlass", json=breaks, headers=headers)).is_success
+    assert (await browser.get(path, headers=headers)).status_code == 200
+    assert (await browser.get(path, headers=as_(intake, "analyst"))).status_code == 403
