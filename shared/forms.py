@@ -6,6 +6,7 @@ command's; every form may carry them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,6 +25,7 @@ ASKED_FIELD = "_asked"
 ZONE_FIELD = "_zone"
 """The time zone that a page's times are typed in: that of the unit the page is about."""
 PAGE_FIELDS = ("return_to", KEY_FIELD, "token", ASKED_FIELD, ZONE_FIELD)
+CLEARED = frozenset({"text", "email", "tel", "textarea"})
 TYPED_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 
 
@@ -45,7 +47,45 @@ def document_of(form: FormData) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             moment = _moment(value, zone)
             _put(fields, name.removesuffix("[]").split("."), moment, repeats=name.endswith("[]"))
+    for asked in form.getlist(ASKED_FIELD):
+        _take_away(fields, _question(asked))
     return own, _with_lists(fields)
+
+
+def _question(asked: object) -> Mapping[str, Any]:
+    try:
+        found = json.loads(asked) if isinstance(asked, str) else {}
+    except (ValueError, RecursionError):
+        found = {}
+    return found if isinstance(found, dict) and isinstance(found.get("name"), str) else {"name": ""}
+
+
+def _take_away(fields: dict[str, Any], question: Mapping[str, Any]) -> None:
+    """What was asked and is left empty now: no box is ticked any more, or a text that was there is gone.
+
+    A browser sends nothing for the one and a blank for the other. In a list of parts (`goals.0.title`) an
+    empty part is none, and once all are empty the list is.
+    """
+    path = question["name"].removesuffix("[]").split(".")
+    part = next((index for index, one in enumerate(path) if one.isdecimal()), None)
+    if part is not None:
+        if question.get("had"):
+            _put_if_missing(fields, path[:part], [])
+    elif question.get("kind") == "checkboxes":
+        _put_if_missing(fields, path, [])
+    elif question.get("had") and question.get("kind") in CLEARED:
+        _put_if_missing(fields, path, "")
+
+
+def _put_if_missing(target: dict[str, Any], path: list[str], value: Any) -> None:
+    *parents, last = path
+    for parent in parents:
+        inner = target.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            return
+        target = inner
+    if last:
+        target.setdefault(last, value)
 
 
 def _zone(name: object) -> ZoneInfo | None:

@@ -25,7 +25,8 @@ KEPT = (
     *("presentation", "foreign_qualification", "foreign_recognition", "experience", "education"),
     *("education_level", "interests", "groups", "options"),
 )
-"""What replaces what was known if something was said; a form's empty field says nothing."""
+"""What replaces what was known if anything was said of it; an empty text or list takes it away."""
+EMPTY: dict[str, tuple[str, ...]] = {"groups": (), "options": ()}
 NOT_SAID = frozenset({"location", "certificates"})
 """Fields of the profile that are known otherwise: from the postcode, and from what was shown."""
 Codes = dict[str, tuple[str, Iterable[str | None]]]
@@ -39,7 +40,10 @@ def record_interview(
     work = Casework(state, programmes, now)
     work.check_codes(_codes(said))
     profile = _profile(work.case, said)
-    known = {name: getattr(said, name) for name in KEPT if getattr(said, name)}
+    told_of = {name: getattr(said, name) for name in KEPT if name in said.model_fields_set}
+    known: dict[str, Any] = {
+        name: value or EMPTY.get(name) for name, value in told_of.items() if value is not None
+    }
     if "parallel_activities" in said.model_fields_set:
         known["parallel_activities"] = said.parallel_activities
     if said.job_in_prospect is not None:

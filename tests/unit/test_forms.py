@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from starlette.datastructures import FormData
 
@@ -33,3 +35,32 @@ def test_a_typed_moment_is_one_on_the_clock_of_its_page(zone: str, typed: str, m
 
 def test_without_a_zone_what_was_typed_stays() -> None:
     assert fields(("at", "2026-11-25T10:00")) == {"at": "2026-11-25T10:00"}
+
+
+def asked(name: str, kind: str, *, had: bool = False) -> tuple[str, str]:
+    return "_asked", json.dumps({"name": name, "label": "?", "kind": kind, "had": had})
+
+
+def test_boxes_that_nobody_ticks_any_more_are_an_empty_list() -> None:
+    times = asked("profile.times[]", "checkboxes")
+    assert fields(times) == {"profile": {"times": []}}
+    assert fields(times, ("profile.times[]", "mon-morning")) == {"profile": {"times": ["mon-morning"]}}
+
+
+def test_a_text_that_was_there_and_is_gone_is_sent_empty_and_one_that_never_was_is_not() -> None:
+    assert fields(asked("email", "email", had=True), ("email", " ")) == {"email": ""}
+    assert fields(asked("email", "email"), ("email", "")) == {}
+    assert fields(asked("born_on", "date", had=True), ("born_on", "")) == {}
+
+
+def test_a_list_whose_parts_are_all_gone_is_empty() -> None:
+    part = asked("activities.0.kind", "select", had=True)
+    assert fields(part) == {"activities": []}
+    assert fields(part, ("activities.1.kind", "course")) == {"activities": [{"kind": "course"}]}
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["", "[", "[]", "3", '{"name": 3}', '{"name": ""}', '{"kind": "checkboxes"}']
+)
+def test_a_question_that_is_none_takes_nothing_away(nonsense: str) -> None:
+    assert fields(("_asked", nonsense), ("a", "1")) == {"a": "1"}

@@ -56,6 +56,14 @@ def test_what_is_said_is_kept_and_what_is_not_said_again_stays() -> None:
     assert (case.job_in_prospect, case.groups) == (True, ("language",))
 
 
+def test_what_is_left_empty_on_purpose_is_taken_away() -> None:
+    story = Story("virksomhedspraktik")
+    interview(story, interests="Madlavning", groups=["language"], options=["kitchen"], presentation="Glad")
+    interview(story, interests="", groups=[], options=[])
+    case = story.case
+    assert (case.interests, case.groups, case.options, case.presentation) == (None, (), (), "Glad")
+
+
 @pytest.mark.parametrize(
     ("field", "said"),
     [
