@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
@@ -99,11 +100,11 @@ class Service:
 
 
 class ByItself(Exception):
-    """A message that concerns all rows of a kind sees what was saved, not what its batch is about to save."""
+    """Messages that concern all rows of a kind see what was saved, not what their batch is about to save."""
 
-    def __init__(self, id_: UUID) -> None:
+    def __init__(self, ids: Set[UUID]) -> None:
         super().__init__()
-        self.id = id_
+        self.ids = ids
 
 
 def held_against_a_message(error: Exception) -> bool:
@@ -124,9 +125,10 @@ async def handle(service: Service, messages: Sequence[Message]) -> list[Outcome]
         return []
     try:
         outcomes = await _pass(service, messages)
-    except ByItself as one:
-        at = next(number for number, message in enumerate(messages) if message.id == one.id)
-        parts = messages[:at], messages[at : at + 1], messages[at + 1 :]
+    except ByItself as those:
+        ids = those.ids
+        alone = groupby(enumerate(messages), lambda one: one[0] if one[1].id in ids else -1)
+        parts = [[message for _, message in part] for _, part in alone]
         return [outcome for part in parts for outcome in await handle(service, part)]
     except Exception as error:
         if not held_against_a_message(error) or messages[0].kind == "command":
@@ -229,9 +231,13 @@ class Pass:
     async def _lock_and_load(self, messages: Sequence[Message]) -> dict[UUID, Refs]:
         """Make, lock and load every row concerned, in one order over all tables (table, id)."""
         concerns = await self.service.concerns(self.connection, messages) if messages else ()
-        for message, refs in zip(messages, concerns, strict=True):
-            if len(messages) > 1 and any(isinstance(ids, tuple) for ids in refs.values()):
-                raise ByItself(message.id)
+        several = {
+            message.id
+            for message, refs in zip(messages, concerns, strict=True)
+            if any(isinstance(ids, tuple) for ids in refs.values())
+        }
+        if several and len(messages) > 1:
+            raise ByItself(several)
         wanted: dict[Table, set[UUID]] = {}
         for refs in concerns:
             for name, ids in refs.items():
@@ -243,15 +249,10 @@ class Pass:
             about = (_about(*one) for one in zip(messages, concerns, strict=True))
             empty = {row.id for row in self.rows.values() if row.stored is None}
             self.erased = await erasing.listed(self.connection, empty.union(*about))
-        # One more row of a kind may have come between the look and the lock.
-        sets = [
-            (message, refs)
-            for message, refs in zip(messages, concerns, strict=True)
-            if any(isinstance(ids, tuple) for ids in refs.values())
-        ]
-        if sets:
-            again = await self.service.concerns(self.connection, [message for message, _ in sets])
-            if [dict(refs) for refs in again] != [dict(refs) for _, refs in sets]:
+        if several:
+            # One more row of a kind may have come between the look and the lock.
+            again = await self.service.concerns(self.connection, messages)
+            if [dict(refs) for refs in again] != [dict(refs) for refs in concerns]:
                 raise Stale("which rows are concerned")
         return {message.id: refs for message, refs in zip(messages, concerns, strict=True)}
 

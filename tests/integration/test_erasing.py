@@ -145,3 +145,30 @@ async def test_an_event_of_an_erased_case_has_no_effect_on_what_else_it_concerns
     (outcome,) = await handle(followup.service, [event(cleared(case), clock.now)])
     assert (outcome.kind, outcome.reason) == ("ignored", "erased")
     assert await state(followup, case) is None
+
+
+async def test_each_of_many_messages_about_several_rows_sees_what_came_before_it(
+    followup: Host, clock: Clock
+) -> None:
+    """As many as make a batch; between them come others, and the order stays."""
+    cases = [uuid4() for _ in range(300)]
+    batch = [gather(clock, one, uuid4()) for one in cases]
+    batch[150:150] = [event(texts(cases[0], 2), clock.now)]
+
+    def by_kind(state: Any, message: Message, rules: Programmes, now: datetime) -> Any:
+        return known(state, message, rules, now) if isinstance(message.body, Gather) else Decision(state)
+
+    kinds: list[str] = []
+
+    async def concerns(connection: Connection, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        kinds.append(f"{len(messages)}")
+        return [
+            {"case": one.body.case_ids[0], "cases": one.body.case_ids[1:]}
+            if isinstance(one.body, Gather)
+            else {"case": cases[0]}
+            for one in messages
+        ]
+
+    outcomes = await handle(replace(service(followup, by_kind), concerns=concerns), batch)
+    assert [one.kind for one in outcomes] == ["done"] * 301
+    assert set(kinds[1:]) == {"1"}
