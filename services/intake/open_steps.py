@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from services.intake.casework import ComeOfAge
 from services.intake.documents import CaseFile, OpenStep, State
 from services.intake.rules import Standing, add_working_days, standings
 from services.intake.settling import BEFORE_START, rules_of, today_in
-from shared.messages import Decision, Message
+from shared.messages import Decision, Ignored, Message
 from shared.programmes import Programmes, Rules
 from shared.transitions import Does, Lifecycle
 
@@ -65,6 +66,10 @@ def noting(lifecycle: Lifecycle) -> Lifecycle:
 def _then_noted(does: Does) -> Does:
     def then(state: State, message: Message, programmes: Programmes, now: datetime) -> Any:
         result = does(state, message, programmes, now)
+        if isinstance(result, Ignored) and isinstance(message.body, ComeOfAge) and state.case is not None:
+            # Nothing else follows from the birthday, and yet nobody waits for a guardian any more.
+            case = noted(state.case, programmes, now)
+            return result if case is state.case else Decision(replace(state, case=case))
         if not isinstance(result, Decision) or result.state is state:
             return result
         after: State = result.state

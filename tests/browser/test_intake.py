@@ -259,10 +259,10 @@ async def test_certificates_are_seen_to_where_they_are_listed(desk: Desk, browse
     page = await signed_in(browser, desk)
     await page.goto("/intake/certificates?whose=all")
     await expect(page.get_by_role("heading", name="Skal bestilles nu")).to_be_visible()
-    await page.get_by_text("Gør noget").first.click()
+    await page.get_by_text("Notér, at den er bestilt eller vist").first.click()
     await page.get_by_role("button", name="Attesten er bestilt").first.click()
     await expect(page.get_by_role("heading", name="Bestilt og på vej")).to_be_visible()
-    await page.get_by_text("Gør noget").first.click()
+    await page.get_by_text("Notér, at den er bestilt eller vist").first.click()
     await page.get_by_role("button", name="Attesten er vist").first.click()
     await expect(page.get_by_text("Ingen attester venter på noget.")).to_be_visible()
 

@@ -75,3 +75,12 @@ def test_what_rests_because_a_consent_was_taken_back_waits_for_it() -> None:
     assert "share_profile" in due(story)
     story.do("share_profile")
     assert (story.case.state, "share_profile" in due(story)) == ("ready", False)
+
+
+def test_from_the_eighteenth_birthday_on_nobody_waits_for_a_guardian() -> None:
+    story = Story("udviklingspraktik", born="2008-11-30")
+    story.do("interview")
+    assert "guardian_consent" in due(story)
+    story.wait_days(10)
+    assert "guardian_consent" not in due(story)
+    assert set(due(story)) == possible(story)
