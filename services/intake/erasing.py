@@ -19,6 +19,7 @@ from services.intake import telling
 from services.intake.documents import CaseFile, Match, Person, Place, Referral, State
 from services.intake.registers import Partner, UnitFile
 from services.intake.settling import rules_of, settle, today_in
+from services.intake.sight import Known, may_see
 from shared.contracts.intake import CaseWithdrawn, PlaceWithdrawn, SubjectErased
 from shared.contracts.model import Event, Party, Timer
 from shared.contracts.topics import CASE_TEXTS, CONTACTS
@@ -110,6 +111,7 @@ def erase(state: State, message: Message, programmes: Programmes, now: datetime)
     person = state.person
     assert person is not None
     check_units(person, leaving.units, message, programmes)
+    check_sight(person, leaving, message, programmes, now)
     if person.merged_into is not None:
         raise Refused("merged_into_another", merged_into=str(person.merged_into))
     if state.staff is not None:
@@ -129,6 +131,20 @@ def check_units(person: Person, units: frozenset[str], message: Message, program
     known = [programmes.units[unit] for unit in actor.units if unit in programmes.units]
     if units or person.controller not in {unit.controller for unit in known}:
         raise Refused("other_unit", status=403)
+
+
+def check_sight(
+    person: Person, leaving: Leaving, message: Message, programmes: Programmes, now: datetime
+) -> None:
+    """Raises `Refused` where the person is protected and the actor may not see them."""
+    actor = message.actor
+    if actor is None or not person.protected:
+        return
+    duty = tuple(one for unit in leaving.state.units if unit is not None for one in unit.duty)
+    of = sorted(leaving.units & actor.units)
+    today = today_in(of[0], programmes, now) if of else now.date()
+    if not may_see(Known(person, leaving.own_cases, leaving.units), actor, duty, today, now):
+        raise Refused("protected_person", status=403)
 
 
 def erase_again(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:

@@ -18,7 +18,7 @@ from services.intake import places, telling
 from services.intake.casework import age_known
 from services.intake.desk import Errors, check_postcode, refuse
 from services.intake.documents import CaseFile, Glass, Mentor, Person, PersonKey, Place, State
-from services.intake.erasing import OVER, Leaving, check_units
+from services.intake.erasing import OVER, Leaving, check_sight, check_units
 from services.intake.fields import email_address, phone_number
 from services.intake.national_id import birth_date_of, compact, is_possible
 from services.intake.sealing import Secrets
@@ -58,7 +58,9 @@ class Matter:
     @classmethod
     def of(cls, state: State, message: Message, programmes: Programmes, now: datetime) -> Matter:
         assert state.person is not None
-        check_units(state.person, Leaving.of(state).units, message, programmes)
+        leaving = Leaving.of(state)
+        check_units(state.person, leaving.units, message, programmes)
+        check_sight(state.person, leaving, message, programmes, now)
         if state.person.merged_into is not None:
             raise Refused("merged_into_another", merged_into=str(state.person.merged_into))
         return cls(state, state.person, programmes, now)

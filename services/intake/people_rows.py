@@ -54,16 +54,18 @@ async def rows_of(connection: Connection, messages: Sequence[Message], secrets: 
     found: dict[UUID, Refs] = {}
     for message in messages:
         match message.body:
-            case ErasePerson() | RetentionOver() as body:
+            case ErasePerson() as body:
+                found[message.id] = await with_duty(connection, await everything(connection, body.person_id))
+            case RetentionOver() as body:
                 found[message.id] = await everything(connection, body.person_id)
             case ErasedBefore() as body:
                 found[message.id] = await everything(connection, body.person_id, body)
             case CorrectPerson() as body:
-                found[message.id] = await _corrected(connection, body, secrets)
+                found[message.id] = await with_duty(connection, await _corrected(connection, body, secrets))
             case MergePersons() as body:
-                found[message.id] = await _merged(connection, body)
+                found[message.id] = await with_duty(connection, await _merged(connection, body))
             case SplitPerson() as body:
-                rows = await everything(connection, body.person_id)
+                rows = await with_duty(connection, await everything(connection, body.person_id))
                 found[message.id] = {**rows, "other": derived_id("split person", message.id)}
             case HideWhereabouts() as body:
                 cases = await ids(connection, CASES, [body.person_id])
@@ -71,6 +73,17 @@ async def rows_of(connection: Connection, messages: Sequence[Message], secrets: 
             case BreakGlass() as body:
                 found[message.id] = {"person": body.person_id}
     return found
+
+
+async def with_duty(connection: Connection, rows: Refs) -> Refs:
+    """And the units of their cases, which say who stands in for whom."""
+    units = await ids(
+        connection,
+        "SELECT u.id FROM unit_file u JOIN case_file c ON c.unit = u.unit "
+        "WHERE c.id = ANY($1::uuid[]) AND u.doc IS NOT NULL GROUP BY u.id",
+        list(_several(rows["cases"])),
+    )
+    return {**rows, "units": _with(_several(rows.get("units", ())), units)}
 
 
 async def _corrected(connection: Connection, body: CorrectPerson, secrets: Secrets) -> Refs:

@@ -9,60 +9,21 @@ stand, and no search finds them by name. It changes nothing, and writes down no 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from services.intake.documents import CaseFile, Person
 from services.intake.registers import Duty, UnitFile
 from services.intake.settling import today_in
+from services.intake.sight import Known, glass_is_open, may_see
 from shared.hosting import Host
 from shared.messages import Actor
 from shared.postgres import Connection
 
-WITHOUT_A_CASE = frozenset({"caseworker", "project_manager"})
 NAME_OF_A_PROTECTED = "protected.name"
 """The words that stand for a name, in the reader's language."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What it takes to say who may see somebody: their cases, and other units that they belong to."""
-
-    person: Person
-    cases: tuple[CaseFile, ...] = ()
-    units: frozenset[str] = frozenset()
-
-
-def glass_is_open(person: Person, actor: Actor, now: datetime) -> bool:
-    """Whether the actor broke the glass for this person a moment ago."""
-    return any(
-        one.until > now and (one.subject == actor.subject or (one.looker_id or 0) == actor.person_id)
-        for one in person.glass
-    )
-
-
-def may_see(known: Known, actor: Actor, duty: Sequence[Duty], today: date, now: datetime) -> bool:
-    """Whether the actor may see who this is. `duty` is who stands in for whom, in the actor's units."""
-    person = known.person
-    if not person.protected or glass_is_open(person, actor, now):
-        return True
-    cases = [case for case in known.cases if case.unit in actor.units]
-    if not cases:
-        return bool(known.units & actor.units and actor.roles & WITHOUT_A_CASE)
-    if "project_manager" in actor.roles:
-        return True
-    stood_in_for = {
-        one.stands_in_for for one in duty if one.person_id == actor.person_id and one.holds(today)
-    }
-    return any(
-        "caseworker" in actor.roles
-        if case.caseworker is None
-        else case.caseworker == actor.person_id or case.caseworker in stood_in_for
-        for case in cases
-    )
 
 
 async def hidden(
@@ -150,3 +111,14 @@ def _id(row: Any, of: str) -> Any:
 
 def _with_name(row: Any, word: str) -> Any:
     return row._replace(name=word) if hasattr(row, "_replace") else replace(row, name=word)
+
+
+__all__ = [
+    "NAME_OF_A_PROTECTED",
+    "Known",
+    "glass_is_open",
+    "hidden",
+    "masked",
+    "may_see",
+    "without_found_by_name",
+]

@@ -349,3 +349,17 @@ async def test_a_psychologist_sees_a_person_behind_the_glass_alone(
     assert (await browser.post("/intake/api/commands/BreakGlass", json=breaks, headers=headers)).is_success
     assert (await browser.get(path, headers=headers)).status_code == 200
     assert (await browser.get(path, headers=as_(intake, "analyst"))).status_code == 403
+
+
+async def test_whoever_may_not_see_a_protected_person_changes_nothing_about_them(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    case_id, person_id = await opened(intake)
+    await assigned(intake, case_id, JONAS)
+    maja, jonas = (as_(intake, "caseworker", subject=who) for who in ("maja", "jonas"))
+    corrects = {"person_id": str(person_id), "protected": False}
+    for command, body in (("CorrectPerson", corrects), ("ErasePerson", {"person_id": str(person_id)})):
+        answer = await browser.post(f"/intake/api/commands/{command}", json=body, headers=maja)
+        assert (answer.status_code, answer.json()["code"]) == (403, "protected_person")
+    answer = await browser.post("/intake/api/commands/CorrectPerson", json=corrects, headers=jonas)
+    assert answer.status_code == 200, answer.text
