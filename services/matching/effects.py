@@ -25,8 +25,8 @@ from services.matching.documents import (
     State,
     TakeDownNotice,
 )
-from services.matching.solver.edges import Asking, Candidate, Offered
-from shared.contracts.matching import ProposalWithdrawn
+from services.matching.solver.edges import TRIED, Asking, Candidate, Offered, broken
+from shared.contracts.matching import ProposalWithdrawn, WhyNot
 from shared.contracts.model import Party
 from shared.messages import Append, Cancel, Schedule
 from shared.programmes import Programmes, Rules
@@ -44,6 +44,15 @@ def rules_today(programme: str, unit: str, rules: Programmes, now: datetime) -> 
 def rules_of(proposal: Proposal, rules: Programmes) -> Rules:
     """The rules that a proposal was made under."""
     return rules.version(proposal.programme, proposal.unit, proposal.rules_version)
+
+
+def is_news(case: CaseFile, reasons: tuple[WhyNot, ...]) -> bool:
+    """Whether other rules keep a case from a place than it was told last.
+
+    How many places each keeps from it changes with every answer somebody gives; who looks sees that anew.
+    """
+    known = case.unmatched
+    return known is None or {one.code for one in known} != {one.code for one in reasons}
 
 
 def notice_down(case: CaseFile, reason: str, now: datetime) -> tuple[Schedule, ...]:
@@ -75,6 +84,18 @@ def offered_of(place: Place, *, besides: UUID | None = None) -> Offered:
     held = sum(1 for hold in place.held if hold.proposal_id != besides)
     free = max(0, place.offer.capacity - held) if place.state == "offered" else 0
     return Offered(place.id, place.offer, free)
+
+
+def forbidden_now(rows: Rows, rules: Programmes, now: datetime) -> list[str]:
+    """The hard rules that speak against a proposal as its case and place are now.
+
+    What a coordinator broke knowingly speaks against it no more, and a pair that was tried before may be
+    proposed again by hand.
+    """
+    asking = asking_of(rows.proposal.programme, rows.proposal.unit, rules, now)
+    place = offered_of(rows.place, besides=rows.proposal.id)
+    broken_by_hand = {*rows.proposal.broken, TRIED} if rows.proposal.override_reason else set()
+    return [rule for rule in broken(candidate_of(rows.case), place, asking) if rule not in broken_by_hand]
 
 
 def pool_changes(
@@ -178,7 +199,11 @@ def freed(
     )
     to_come = (RemindAnswer, LapseProposal, LapseAgreement)
     timers = tuple(Cancel(timer(proposal_id=proposal.id)) for timer in to_come)
-    return after, pool_changes(place.unit, programmes, state, rules, now), timers
+    appends = pool_changes(place.unit, programmes, state, rules, now)
+    if rows.case.unit != place.unit:
+        # The case was handed over to another unit, where it may wait now.
+        appends += pool_changes(rows.case.unit, (proposal.programme,), state, rules, now)
+    return after, appends, timers
 
 
 def withdrawn(

@@ -19,7 +19,7 @@ from shared.blanking import blanked
 from shared.contracts.intake import PlaceOffered, Profile, SubjectErased
 from shared.contracts.matching import MatchCancelled
 from shared.contracts.model import Event, Party
-from shared.messages import Append, Decision, Ignored, Message
+from shared.messages import Append, Decision, Ignored, Message, NotYet
 from shared.programmes import Programmes
 
 NOBODY = UUID(int=0)
@@ -38,6 +38,10 @@ def erase_case(state: State, message: Message, rules: Programmes, now: datetime)
     erased = {body.subject_id: body.model_dump_json()}
     if case is None:
         return Decision(state, erased=erased)
+    earlier = (one for one in state.proposals if one is not None and one.id != case.proposal_id)
+    if any(one.state in ("agreed", "started") for one in earlier):
+        # A match of an earlier round is not over here yet; follow-up's word that it is comes first.
+        raise NotYet
     over = _over(state, rules, now)
     after = over.state
     left = case.model_copy(

@@ -134,7 +134,7 @@ def nearest(
 def helped_by(
     candidate: Candidate, candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking
 ) -> tuple[WouldHelp, ...]:
-    """The single changes that would place this candidate, whom the best solution leaves without a place."""
+    """The single changes for this candidate with which more would be placed in all, if they have no place."""
     before = best_pairs(candidates, places, asking)
     if candidate.id in {edge.candidate for edge in before.pairs}:
         return ()
@@ -155,15 +155,21 @@ def would_help(
     near: dict[str, list[Offered]] = {}
     for place in places:
         against = list(broken(candidate, place, asking))
-        if len(against) == 1:
-            near.setdefault(against[0], []).append(place)
+        if len(against) <= 1:
+            # A place that no rule forbids, and that the best solution did not give them, is full in it.
+            near.setdefault(against[0] if against else "capacity", []).append(place)
     found: list[WouldHelp] = []
     for code, (rule, change) in CHANGES.items():
         if rule in near:
             changed = change(candidate, places)
             instead = [changed if one.id == candidate.id else one for one in candidates]
             found.append(WouldHelp(code=code, unlocks=_more(before, best_pairs(instead, places, asking))))
-    for full in near.get("capacity", ())[:MOST_NEAREST]:
+    price = dict(
+        zip(sorted((one.id for one in places), key=lambda id_: id_.int), before.p or (), strict=False)
+    )
+    # A place's price is the most that one more opening there could gain: the dearest are looked at.
+    full_ones = sorted(near.get("capacity", ()), key=lambda one: (-price.get(one.id, 0), one.id.int))
+    for full in full_ones[:MOST_NEAREST]:
         roomy = [replace(one, free=one.free + 1) if one.id == full.id else one for one in places]
         found.append(
             WouldHelp(code="one_more_place", unlocks=_more(before, best_pairs(candidates, roomy, asking)))
@@ -194,22 +200,30 @@ def with_added(
 def cost_of_forcing(
     candidate: Candidate,
     place: Offered,
-    candidates: Sequence[Candidate],
+    others: Sequence[Candidate],
     places: Sequence[Offered],
     asking: Asking,
-    before: Solution,
+    *,
+    now_at: UUID | None = None,
+    now_worth: int = 0,
 ) -> Difference:
     """What it costs the others if this pair is proposed, whatever speaks against it.
 
-    The candidate and one opening leave the pool; their own pair then counts with its points.
+    `others` are those who wait beside the candidate. Where a place is proposed to the candidate now, it is
+    `now_at`, with its points: it is theirs before, and free for the others after.
     """
-    others = [one for one in candidates if one.id != candidate.id]
-    rest = [replace(one, free=one.free - 1) if one.id == place.id else one for one in places]
+    if now_at is None:
+        before = best_pairs([*others, candidate], places, asking)
+        was, worth = {edge.candidate for edge in before.pairs}, before.total
+    else:
+        before = best_pairs(others, places, asking)
+        was, worth = {edge.candidate for edge in before.pairs} | {candidate.id}, before.total + now_worth
+    more = {now_at: 1, place.id: -1} if now_at != place.id else {}
+    rest = [replace(one, free=one.free + more.get(one.id, 0)) for one in places]
     left = best_pairs(others, rest, asking)
     own = max(1, sum(one.points for one in reasons(candidate, place, asking)))
-    was = {edge.candidate for edge in before.pairs}
-    now = {edge.candidate for edge in left.pairs} | {candidate.id}
-    return _difference(was, now, left.total + own - before.total)
+    placed = {edge.candidate for edge in left.pairs} | {candidate.id}
+    return _difference(was, placed, left.total + own - worth)
 
 
 def kinds_wanted(

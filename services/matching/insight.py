@@ -30,15 +30,16 @@ from services.matching.explaining import (
 )
 from services.matching.overview import Overview, Share, overview, town_of
 from services.matching.solver.best import best_pairs
-from services.matching.solver.edges import Asking, broken
+from services.matching.solver.edges import TRIED, Asking, broken
 from shared.commands import body_of
 from shared.contracts.intake import PlaceOffered
-from shared.contracts.model import Code, Hours, Level, derived_id
+from shared.contracts.model import STAFF, Code, Hours, Level, derived_id
 from shared.hosting import Host
 from shared.messages import Actor
 from shared.problems import Problem, of_validation
 
 MOST_ADDED = 20
+READERS = STAFF | {"analyst"}
 
 
 class AddedPlace(BaseModel):
@@ -159,24 +160,31 @@ class Cost:
     who_may: dict[str, list[str]]
 
 
-async def cost(pool: Read, case: CaseFile, place: Place) -> Cost:
-    """What it would cost to propose this very pair. Raises `Problem` 409 where the place is full."""
+async def cost(host: Host, pool: Read, case: CaseFile, place: Place) -> Cost:
+    """What it would cost to propose this very pair. Raises `Problem` 409 where it cannot be."""
     offered = offered_of(place)
+    if case.state not in ("waiting", "proposed"):
+        raise Problem(409, "not_in_this_state")
     if offered.free < 1:
         raise Problem(409, "place_full", field="place_id")
+    out = await queries.proposal(host.pool, case.proposal_id) if case.proposal_id else None
     own = candidate_of(case)
-    candidates = [candidate_of(one) for one in pool.waiting if one.id != case.id] + [own]
+    others = [candidate_of(one) for one in pool.waiting if one.id != case.id]
     places = [offered_of(one) for one in pool.places]
 
     def work() -> Cost:
-        before = best_pairs(candidates, places, pool.asking)
-        against = tuple(broken(own, offered, pool.asking))
+        against = tuple(rule for rule in broken(own, offered, pool.asking) if rule != TRIED)
         breakers = pool.asking.rules.matching.breakers
-        return Cost(
-            cost_of_forcing(own, offered, candidates, places, pool.asking, before),
-            against,
-            {rule: list(breakers.get(rule, ())) for rule in against},
+        difference = cost_of_forcing(
+            own,
+            offered,
+            others,
+            places,
+            pool.asking,
+            now_at=out[0].place_id if out else None,
+            now_worth=out[0].points if out else 0,
         )
+        return Cost(difference, against, {rule: list(breakers.get(rule, ())) for rule in against})
 
     return await asyncio.to_thread(work)
 
@@ -240,13 +248,13 @@ def mount(host: Host) -> None:
         "/matching/api/overview", tags=["reading"], summary="How a pool stands, each share with its whole"
     )
     async def api_overview(request: Request, unit: str, programme: str) -> JSONResponse:
-        pool = await read(host, access.staff(request), unit, programme)
+        pool = await read(host, access.staff(request, *READERS), unit, programme)
         shown = overview_json(await overview_of(host, pool))
         return JSONResponse({"unit": unit, "programme": programme, **shown})
 
     @app.get("/matching/api/would-help", tags=["reading"], summary="Which kinds of places would place most")
     async def api_would_help(request: Request, unit: str, programme: str) -> JSONResponse:
-        pool = await read(host, access.staff(request), unit, programme)
+        pool = await read(host, access.staff(request, *READERS), unit, programme)
         kinds = [asdict(kind) | {"unlocks": unlocks} for kind, unlocks in await wanted(host, pool)]
         return JSONResponse({"unit": unit, "programme": programme, "kinds": kinds})
 
@@ -254,7 +262,7 @@ def mount(host: Host) -> None:
         "/matching/api/what-if", tags=["reading"], summary="Who would be placed if these places were there"
     )
     async def api_what_if(request: Request) -> JSONResponse:
-        actor = access.staff(request)
+        actor = access.staff(request, *READERS)
         try:
             asked = WhatIf.model_validate_json(await body_of(request))
         except ValidationError as error:
@@ -267,10 +275,10 @@ def mount(host: Host) -> None:
         "/matching/api/cases/{case_id}/cost", tags=["reading"], summary="What a choice would cost the others"
     )
     async def api_cost(request: Request, case_id: UUID, place_id: UUID) -> JSONResponse:
-        actor = access.staff(request)
+        actor = access.staff(request, *READERS)
         case, place = await case_and_place(host, actor, case_id, place_id)
         pool = await read(host, actor, case.unit, case.programme)
-        found = await cost(pool, case, place)
+        found = await cost(host, pool, case, place)
         return JSONResponse(
             {**difference_json(found.difference), "broken": list(found.broken), "who_may": found.who_may}
         )

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.matching.api import own_case
 from services.matching.effects import candidate_of, offered_of
-from services.matching.insight import WhatIf, cost, fits_codes, overview_of, read, wanted, what_if
+from services.matching.insight import READERS, WhatIf, cost, fits_codes, overview_of, read, wanted, what_if
 from services.matching.solver.edges import broken
 from shared.forms import document_of
 from shared.hosting import Host
@@ -30,7 +30,7 @@ def mount(host: Host) -> None:
 
     @app.get("/matching/overview", include_in_schema=False)
     async def page(request: Request, unit: str = "", programme: str = "") -> Response:
-        actor = access.staff(request)
+        actor = access.staff(request, *READERS)
         pools = pools_of(host, actor)
         if not pools:
             raise Problem(404, "not_found")
@@ -58,7 +58,7 @@ def mount(host: Host) -> None:
 
     @app.post("/matching/what-if", include_in_schema=False)
     async def asked_on_a_page(request: Request) -> Response:
-        actor = access.staff(request)
+        actor = access.staff(request, *READERS)
         _, fields = document_of(await request.form())
         try:
             asked = WhatIf.model_validate(
@@ -88,7 +88,7 @@ def mount(host: Host) -> None:
     @app.get("/matching/cases/{case_id}/choose", include_in_schema=False)
     async def choose_place(request: Request, case_id: UUID, place_id: UUID | None = None) -> Response:
         """The places for a case, what speaks against each, and the cost of the one that is looked at."""
-        actor = access.staff(request)
+        actor = access.staff(request, *READERS)
         case = await own_case(host, actor, case_id)
         pool = await read(host, actor, case.unit, case.programme)
         rows = [
@@ -97,7 +97,8 @@ def mount(host: Host) -> None:
         ]
         rows.sort(key=lambda row: (len(row[1]), -row[0].free, row[0].id.int))
         looked_at = next((row for row in rows if row[0].id == place_id), None)
-        found = await cost(pool, case, looked_at[0]) if looked_at and looked_at[0].free else None
+        possible = case.state in ("waiting", "proposed") and looked_at is not None and looked_at[0].free
+        found = await cost(host, pool, case, looked_at[0]) if looked_at and possible else None
         return host.pages.render(
             request,
             "choose.html",
@@ -107,9 +108,7 @@ def mount(host: Host) -> None:
             rows=rows[:MOST_PLACES],
             looked_at=looked_at,
             cost=found,
-            may=bool(found) and all(set(who) & actor.roles for who in found.who_may.values())
-            if found
-            else False,
+            may=found is not None and all(set(who) & actor.roles for who in found.who_may.values()),
         )
 
 

@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import structlog
@@ -33,26 +33,28 @@ from pydantic import BaseModel
 
 from services.matching import queries
 from services.matching.documents import CaseFile, NoPairFound, PairFound, Place
-from services.matching.effects import asking_of, candidate_of, offered_of
+from services.matching.effects import asking_of, candidate_of, is_news, offered_of
 from services.matching.explaining import would_help
 from services.matching.metrics import MATCH_SECONDS, NOT_PROVEN
 from services.matching.solver.best import best_pairs, best_pairs_plainly, why_none
 from services.matching.solver.compiled import warm
-from services.matching.solver.edges import Asking
+from services.matching.solver.edges import Asking, Candidate, Offered
 from services.matching.solver.pool import NotProven, Solution
+from shared.contracts.matching import WouldHelp
 from shared.contracts.model import derived_id
 from shared.corridor import Service, handle
 from shared.logs import where
 from shared.messages import Message
-from shared.postgres import lock_number
+from shared.postgres import TRANSIENT, lock_number
 
 log = structlog.get_logger()
 
 LONGEST_WAIT_SECONDS = 1.0
 MESSAGES_AT_ONCE = 200
-MOST_HELPED, MOST_PAIRS = 25, 1_000_000
-"""For so many, who have waited longest, it is worked out what would help, unless there are so many pairs to
-look at that it would hold up what changes next; a page does it for anybody."""
+PUT_OFF = timedelta(minutes=5)
+MOST_HELPED, MOST_PAIRS = 25, 500_000
+"""For so many at most, who have waited longest, it is worked out what would help; for fewer the more pairs
+there are to look at, so that it does not hold up what changes next. A page does it for anybody."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +88,35 @@ async def loop(service: Service, dsn: str) -> None:
 async def run_due(service: Service, connection: asyncpg.Connection) -> int:
     """Solve each pool that is due now and that nobody else is solving; gives how many were.
 
-    A pool that cannot be solved keeps its rows and holds no other up: its error is raised at the end.
+    A pool that cannot be solved keeps its rows, is put off for a while, and holds no other up. A database
+    that is away raises.
     """
-    solved, failed = 0, None
+    solved = 0
     for pool in await due(service, service.clock()):
         async with _alone(connection, pool) as mine:
             if not mine:
                 continue
             (result,) = await asyncio.gather(solve_pool(service, pool), return_exceptions=True)
-            if isinstance(result, BaseException):
+            if isinstance(result, TRANSIENT) or (
+                isinstance(result, BaseException) and not isinstance(result, Exception)
+            ):
+                raise result
+            if isinstance(result, Exception):
                 log.error("pool_not_solved", unit=pool.unit, programme=pool.programme, **where(result))
-                failed = failed or result
+                await put_off(service, pool)
             else:
                 solved += result
-    if failed is not None:
-        raise failed
     return solved
+
+
+async def put_off(service: Service, pool: Changed) -> None:
+    """Try a pool again later, whatever else changes in it meanwhile."""
+    await service.pool.execute(
+        "UPDATE pool_change SET due_at = $3 WHERE unit = $1 AND programme = $2 AND due_at <= $3",
+        pool.unit,
+        pool.programme,
+        service.clock() + PUT_OFF,
+    )
 
 
 async def due(service: Service, now: datetime) -> list[Changed]:
@@ -142,8 +157,11 @@ async def solve_pool(service: Service, pool: Changed) -> bool:
         numbers = await queries.changes(connection, pool.unit, pool.programme)
         if not numbers:
             return False
-        cases = await queries.waiting_cases(connection, pool.unit, pool.programme)
-        places = await queries.places_of_pool(connection, pool.unit, pool.programme)
+        waiting = await queries.waiting_rows(connection, pool.unit, pool.programme)
+        offered = await queries.place_rows(connection, pool.unit, pool.programme)
+    # In a thread as well: reading the documents of a large pool would hold up heartbeats.
+    cases = await asyncio.to_thread(queries.cases_in, waiting)
+    places = await asyncio.to_thread(queries.places_in, offered)
     asking = asking_of(pool.programme, pool.unit, service.programmes, service.clock())
     began = time.perf_counter()
     solution = await asyncio.to_thread(solved, cases, places, asking)
@@ -215,20 +233,34 @@ def left_out(
     left = [replace(place, free=place.free - taken[place.id]) for place in offered]
     unplaced = [case for case in cases if case.id not in placed]
     why = why_none([candidate_of(case) for case in unplaced], left, asking)
-    untold = [case for case in unplaced if why[case.id] != case.unmatched]
+    untold = [case for case in unplaced if is_news(case, why[case.id])]
     untold.sort(key=lambda case: (case.waiting_since, case.id.int))
-    helped = MOST_HELPED if len(cases) * len(places) <= MOST_PAIRS else 0
+    helped = min(MOST_HELPED, MOST_PAIRS // max(1, len(cases) * len(places)))
     return [
         NoPairFound(
             case_id=case.id,
             case_revision=case.revision,
             reasons=why[case.id],
-            would_help=would_help(candidate_of(case), candidates, offered, asking, solution)
+            would_help=_helps(candidate_of(case), candidates, offered, asking, solution)
             if number < helped
             else (),
         )
         for number, case in enumerate(untold)
     ]
+
+
+def _helps(
+    candidate: Candidate,
+    candidates: Sequence[Candidate],
+    places: Sequence[Offered],
+    asking: Asking,
+    solution: Solution,
+) -> tuple[WouldHelp, ...]:
+    try:
+        return would_help(candidate, candidates, places, asking, solution)
+    except NotProven:
+        NOT_PROVEN.inc()
+        return ()
 
 
 def _message(service: Service, body: BaseModel, numbers: Sequence[int]) -> Message:

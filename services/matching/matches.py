@@ -60,7 +60,12 @@ def book_meeting(
             mode=body.mode,
         )
     )
-    return Decision(replace(rows, proposal=proposal).onto(state), (event,))
+    timers: tuple[Schedule | Cancel, ...] = ()
+    if proposal.state == "accepted":
+        # They are about to meet: the time to agree counts from then.
+        patience = timedelta(days=rules_of(proposal, rules).clocks.silence_days)
+        timers = (Schedule(max(body.at, now) + patience, LapseAgreement(proposal_id=proposal.id)),)
+    return Decision(replace(rows, proposal=proposal).onto(state), (event,), timers)
 
 
 def agree(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
@@ -73,6 +78,8 @@ def agree(state: State, message: Message, rules: Programmes, now: datetime) -> D
         raise Refused("answers_missing", missing=missing)
     if body.starts_on < today_in(proposal.unit, rules, now) - LONG_AGO:
         raise Refused("starts_long_ago", field="starts_on", status=422)
+    if place.state == "withdrawn" or proposal.id in place.over:
+        raise Refused("place_gone")
     agreement = agreement_of(body, rules_of(proposal, rules), rules.codes)
     match = match_id(proposal.case_id, proposal.round)
     event = MatchAgreed(
@@ -98,9 +105,17 @@ def agree(state: State, message: Message, rules: Programmes, now: datetime) -> D
 
 
 def _resting(rows: Rows, *, tried: bool) -> Rows:
-    """A case whose match is over rests until intake begins a new round; one that has gone on is let be."""
+    """A case whose match is over rests until intake begins a new round.
+
+    One that is in its next round already, because that was heard of first, goes on; but what was tried is
+    not tried again there either.
+    """
     if not rows.current:
-        return rows
+        case = rows.case
+        if not tried or rows.proposal.place_id in case.tried:
+            return rows
+        update = {"tried": (*case.tried, rows.proposal.place_id), "revision": case.revision + 1}
+        return replace(rows, case=case.model_copy(update=update))
     state = "resting" if rows.case.state == "agreed" else rows.case.state
     again = waiting_again(rows.case, tried=rows.proposal.place_id if tried else None)
     return replace(rows, case=again.model_copy(update={"state": state}))

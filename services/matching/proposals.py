@@ -26,11 +26,9 @@ from services.matching.documents import (
 from services.matching.effects import (
     Rows,
     about,
-    asking_of,
-    candidate_of,
+    forbidden_now,
     freed,
     hold,
-    offered_of,
     pool_changes,
     rules_of,
     rules_today,
@@ -39,7 +37,6 @@ from services.matching.effects import (
     withdrawn,
 )
 from services.matching.rules import check_codes, who_is_asked
-from services.matching.solver.edges import broken
 from shared.contracts.matching import (
     AnswerProposal,
     MatchProposed,
@@ -139,7 +136,8 @@ def _whose(body: AnswerProposal, proposal: Proposal, message: Message) -> Asked:
         own = [one for one in proposal.asked if one.person_id == actor.person_id]
         if actor.scope != "answer" or actor.question != proposal.id or not own:
             raise Refused("not_yours", status=403)
-        return own[0]
+        # Who stands on two sides is asked twice.
+        return next((one for one in own if one.answer is None), own[0])
     if body.heard_by is None:
         raise Refused("heard_by_missing", field="heard_by", status=422)
     waiting = proposal.open_now
@@ -282,13 +280,11 @@ def withdraw(state: State, message: Message, rules: Programmes, now: datetime) -
 def look_again(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
     """The place has changed: a proposal that no longer fits it is taken back."""
     rows = Rows.of(state)
-    asking = asking_of(rows.proposal.programme, rows.proposal.unit, rules, now)
-    place = offered_of(rows.place, besides=rows.proposal.id)
     gone = rows.place.state == "withdrawn"
     left_out = (
         rows.proposal.id in rows.place.over or rows.proposal.programme not in rows.place.offer.programmes
     )
-    forbidden = [rule for rule in broken(candidate_of(rows.case), place, asking) if rule != "capacity"]
+    forbidden = [rule for rule in forbidden_now(rows, rules, now) if rule != "capacity"]
     if not gone and not left_out and not forbidden:
         return Ignored("still_fits")
     reason = "place_withdrawn" if gone else "place_changed"

@@ -42,25 +42,43 @@ async def changes(connection: Connection, unit: str, programme: str) -> list[int
     return [row["number"] for row in rows]
 
 
-async def waiting_cases(connection: Connection, unit: str, programme: str) -> list[CaseFile]:
+async def waiting_rows(connection: Connection, unit: str, programme: str) -> list[str]:
+    """The waiting cases' documents, as JSON."""
     rows = await connection.fetch(
         "SELECT doc::text AS doc FROM case_file "
         "WHERE unit = $1 AND programme = $2 AND state = 'waiting' ORDER BY id",
         unit,
         programme,
     )
-    return [CaseFile.model_validate_json(row["doc"]) for row in rows]
+    return [row["doc"] for row in rows]
 
 
-async def places_of_pool(connection: Connection, unit: str, programme: str) -> list[Place]:
-    """Every place offered for the programme in the unit, full ones too: they tell why somebody has none."""
+async def place_rows(connection: Connection, unit: str, programme: str) -> list[str]:
+    """The documents of every place offered for the programme in the unit, full ones too: they tell why
+    somebody has none."""
     rows = await connection.fetch(
         "SELECT doc::text AS doc FROM place WHERE unit = $1 AND state = 'offered' "
         "AND doc->'offer'->'programmes' ? $2 ORDER BY id",
         unit,
         programme,
     )
-    return [Place.model_validate_json(row["doc"]) for row in rows]
+    return [row["doc"] for row in rows]
+
+
+def cases_in(rows: Sequence[str]) -> list[CaseFile]:
+    return [CaseFile.model_validate_json(row) for row in rows]
+
+
+def places_in(rows: Sequence[str]) -> list[Place]:
+    return [Place.model_validate_json(row) for row in rows]
+
+
+async def waiting_cases(connection: Connection, unit: str, programme: str) -> list[CaseFile]:
+    return cases_in(await waiting_rows(connection, unit, programme))
+
+
+async def places_of_pool(connection: Connection, unit: str, programme: str) -> list[Place]:
+    return places_in(await place_rows(connection, unit, programme))
 
 
 # What the API and the pages read.

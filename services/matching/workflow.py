@@ -41,16 +41,14 @@ from services.matching.documents import (
 )
 from services.matching.effects import (
     Rows,
-    asking_of,
-    candidate_of,
+    forbidden_now,
+    is_news,
     look_again,
     notice_down,
-    offered_of,
     pool_changes,
     waiting_again,
     withdrawn,
 )
-from services.matching.solver.edges import broken
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import (
     CaseAssigned,
@@ -127,9 +125,7 @@ def _ready_while_proposed(
 ) -> Decision[State]:
     """A proposal that the changed profile forbids is taken back, and so is one of an earlier round."""
     rows = Rows.of(replace(state, case=changed))
-    asking = asking_of(changed.programme, changed.unit, rules, now)
-    place = offered_of(rows.place, besides=rows.proposal.id)
-    if not new_round and next(broken(candidate_of(changed), place, asking), None) is None:
+    if not new_round and not forbidden_now(rows, rules, now):
         return Decision(replace(state, case=changed))
     after, events, appends, timers = withdrawn(rows, "case_changed", rules, now)
     return Decision(replace(after, case=waiting_again(changed)).onto(state), events, timers, appends)
@@ -151,7 +147,8 @@ def pause(state: State, message: Message, rules: Programmes, now: datetime) -> D
     resting = case.model_copy(update={"paused": True, "revision": case.revision + 1})
     if case.state in ("waiting", "proposed"):
         resting = waiting_again(resting)
-    return _proposal_back(state, resting, "case_paused", rules, now)
+    paused = _proposal_back(state, resting, "case_paused", rules, now)
+    return replace(paused, timers=(*paused.timers, *notice_down(case, "withdrawn", now)))
 
 
 def resume(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
@@ -187,7 +184,7 @@ def unmatched(state: State, message: Message, rules: Programmes, now: datetime) 
     case = state.case
     if case is None or case.revision != body.case_revision:
         return Ignored("case_has_changed")
-    if case.unmatched == body.reasons:
+    if not is_news(case, body.reasons):
         return Ignored("told_already")
     event = CaseUnmatched(
         unit=case.unit,

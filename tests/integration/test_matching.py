@@ -118,6 +118,9 @@ async def test_whoever_gets_no_place_is_told_why_once(matching: Matching) -> Non
     ]
     await matching.place(times=["fri-evening"])
     await matching.settle()
+    assert len(await matching.events("CaseUnmatched")) == 1, "one more of the same is no news"
+    await matching.place(required_certificates=["police_certificate"])
+    await matching.settle()
     assert len(await matching.events("CaseUnmatched")) == 2
     assert (await matching.stored_case(case)).state == "waiting"
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.contracts.intake import CaseWithdrawn, EnquiryMade
+from shared.contracts.intake import CasePaused, CaseWithdrawn, EnquiryMade, PlaceWithdrawn
 from shared.contracts.matching import (
     AgreeMatch,
     BookMatchMeeting,
@@ -20,7 +20,14 @@ from shared.contracts.matching import (
     WithdrawMentorWanted,
 )
 from shared.messages import Actor
-from tests.integration.matching_service import PROGRAMME, UNIT, Matching, matching_service
+from tests.integration.matching_service import (
+    PROGRAMME,
+    UNIT,
+    Matching,
+    agreement,
+    case_event,
+    matching_service,
+)
 from tests.servers.postgres import Databases
 
 COORDINATOR = Actor("c", "staff", uuid4(), roles=frozenset({"coordinator"}), units=frozenset({UNIT}))
@@ -252,3 +259,56 @@ async def test_coordinators_and_the_solver_at_once_never_fill_an_opening_twice(
         "proposed_already",
     }
     assert len(done) <= 3
+
+
+async def test_an_override_stays_when_case_and_place_are_told_of_again(matching: Matching) -> None:
+    """What the coordinator broke knowingly takes nothing back; what is new to speak against it does."""
+    case = await matching.case(profile={"times": ["mon-morning"]})
+    place = await matching.place(times=["tue-evening"])
+    assert (await override(matching, case.case_id, place.place_id)).kind == "done"
+    await matching.take(case, place)
+    await matching.settle()
+    assert (await matching.out()).broken == ("times",)
+    await matching.take(place.model_copy(update={"required_certificates": ("police_certificate",)}))
+    await matching.settle()
+    assert "ProposalWithdrawn" in await matching.types()
+
+
+async def test_a_tried_pair_that_is_proposed_by_hand_stays_when_its_place_changes(matching: Matching) -> None:
+    case, place = await matching.case(), await matching.place()
+    await matching.settle()
+    await matching.say(await matching.out(), "host", "no", reason="times_do_not_fit")
+    await override(matching, case.case_id, place.place_id)
+    await matching.take(place.model_copy(update={"tasks": ("practical",)}))
+    await matching.settle()
+    assert (await matching.out()).place_id == place.place_id
+
+
+async def test_nothing_is_agreed_on_a_place_that_is_gone_meanwhile(matching: Matching) -> None:
+    await matching.case()
+    place = await matching.place()
+    await matching.settle()
+    proposal = await matching.accepted()
+    await matching.take(PlaceWithdrawn(place_id=place.place_id, unit=UNIT))
+    assert (await matching.ask(agreement(proposal.id))).reason == "place_gone"
+
+
+async def test_the_time_to_agree_counts_from_the_meeting(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.accepted()
+    patience = matching.service.programmes.rules(PROGRAMME, UNIT, matching.clock().date()).clocks.silence_days
+    at = matching.clock() + timedelta(days=patience + 5)
+    await matching.done(BookMatchMeeting(proposal_id=proposal.id, at=at))
+    matching.clock.move(days=patience + 6)
+    await matching.settle()
+    assert (await matching.out()).state == "accepted"
+
+
+async def test_a_case_that_rests_has_no_notice_up(matching: Matching) -> None:
+    case = await matching.case()
+    await publish(matching, case.case_id, **WANTED)
+    await matching.take(case_event(CasePaused, case, reason="illness"))
+    await matching.settle()
+    assert [one["reason"] for one in await bodies(matching, "MentorWantedWithdrawn")] == ["withdrawn"]

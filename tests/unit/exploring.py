@@ -18,7 +18,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from shared.contracts.model import Command, Timer, derived_id
-from shared.messages import Actor, Append, Decision, Ignored, Message, Refused, Stale
+from shared.messages import Actor, Append, Decision, Ignored, Message, NotYet, Refused, Stale
 from shared.programmes import Programmes, load
 from shared.transitions import NONE, Lifecycle, Workflow
 
@@ -158,8 +158,8 @@ def _steps(service: Samples, samples: tuple[Sample, ...], rules: Programmes, wor
         except Refused as refusal:
             fault = None if sample.message.kind == "command" else AssertionError("a fact was refused")
             yield Step(world, sample, refusal, fault)
-        except Stale:
-            # Other rows are looked up in this state: the corridor would look again.
+        except (Stale, NotYet):
+            # The corridor would look again, for other rows or when something else has been heard of.
             yield Step(world, sample, None, None)
         except Exception as error:
             yield Step(world, sample, None, error)

@@ -128,9 +128,9 @@ def test_the_cost_of_a_choice_is_what_the_best_solution_with_it_lacks(
         return
     forced = next(one for one in candidates if one.id == chosen.candidate)
     to = next(one for one in places if one.id == chosen.place)
-    cost = cost_of_forcing(forced, to, candidates, places, ASKING, before)
-    assert cost.points <= 0 or before.total < 0
     others = [one for one in candidates if one.id != forced.id]
+    cost = cost_of_forcing(forced, to, others, places, ASKING)
+    assert cost.points <= 0
     rest = [Offered(one.id, one.offer, one.free - (one.id == to.id)) for one in places]
     alone = solve(pool_of(others, rest, ASKING))
     assert cost.points == alone.total + chosen.points - before.total
@@ -159,3 +159,22 @@ def test_the_kind_of_mentor_that_most_lack_comes_first() -> None:
 
 def test_times_on_evenings_of_working_days_make_an_evening() -> None:
     assert {time[:3] for time in EVENINGS} == {"mon", "tue", "wed", "thu", "fri"}
+
+
+def test_who_is_proposed_a_place_now_leaves_it_to_the_next() -> None:
+    """X is proposed at the first place, which alone fits Y: with X at the second, Y gets the first."""
+    x, y = candidate(1), candidate(2, wished_mentor_gender="f")
+    first, second = place(1, free=0, mentor_gender="f"), place(2, mentor_gender="m")
+    cost = cost_of_forcing(x, second, [y], [first, second], ASKING, now_at=first.id, now_worth=1)
+    assert (cost.placed, cost.gained, cost.lost) == (1, (y.id,), ())
+
+
+def test_whom_the_best_solution_left_without_is_helped_by_one_more_opening() -> None:
+    """No rule keeps the place from the one who is left out: it is full, in the best solution."""
+    one, other = candidate(1), candidate(2)
+    offered = [place(1)]
+    before = best_pairs([one, other], offered, ASKING)
+    (left,) = [
+        person for person in (one, other) if person.id not in {edge.candidate for edge in before.pairs}
+    ]
+    assert helps(left, [one, other], offered) == {"one_more_place": 1}
