@@ -11,6 +11,7 @@ from services.matching.documents import OWN_MESSAGES, State
 from services.matching.handlers import TABLES, concerns
 from services.matching.held import held_by
 from services.matching.metrics import PLACES_FREE, WAITING, gauges
+from services.matching.solver.edges import unknown_rules
 from services.matching.workflow import WORKFLOW
 from shared import held
 from shared.hosting import Host, host, real_time
@@ -31,6 +32,10 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
         timer_types=OWN_MESSAGES,
     )
     service = running.service
+    for versions in service.programmes.by_version.values():
+        for rules in versions.values():
+            if unknown := unknown_rules(rules):
+                raise ValueError(f"{rules.programme}: matching knows no rule or weight {', '.join(unknown)}")
     running.loops["solver"] = lambda: loop.loop(service, settings.database_url)
     running.idle.append(lambda: loop.idle(service))
     running.gauges.append(gauges())
