@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.certificates import LapseCertificate, RenewCertificate
+from services.intake.fields import said_text
 from services.intake.referral import partner_of
 from shared.contracts.intake_commands import RecordInterview
 from shared.contracts.matching import MatchAgreed
@@ -70,13 +71,13 @@ async def _people(connection: Connection, cases: Sequence[UUID]) -> dict[UUID, d
 async def of_referrals(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Rows]:
     """The partner that a referral names, and its unit where that is closed, by message."""
     documents = {m.id: m.body.referral for m in messages if isinstance(m.body, RegisterReferral)}
-    units = {unit for one in documents.values() if isinstance(unit := one.get("unit"), str)}
+    units = {unit for one in documents.values() if (unit := said_text(one, "unit")) is not None}
     closed = await _closed(connection, units) if units else {}
     return {id_: _beside(document, closed) for id_, document in documents.items()}
 
 
 def _beside(document: Mapping[str, Any], closed: Mapping[str, UUID]) -> Rows:
-    partner, unit = partner_of(document), closed.get(str(document.get("unit")))
+    partner, unit = partner_of(document), closed.get(said_text(document, "unit") or "")
     return {name: id_ for name, id_ in (("partner", partner), ("unit", unit)) if id_ is not None}
 
 

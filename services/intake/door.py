@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.intake import queries
 from services.intake.documents import Referral
+from services.intake.fields import said_text
 from services.intake.referral import canonical
 from services.intake.referring import in_words
 from shared.access import NotAllowed, may
@@ -71,7 +72,7 @@ async def refer(host: Host, request: Request, actor: Actor, document: Mapping[st
 
 
 def _language(host: Host, request: Request, document: Mapping[str, Any]) -> str:
-    unit = host.service.programmes.units.get(str(document.get("unit")))
+    unit = host.service.programmes.units.get(said_text(document, "unit") or "")
     default = unit.languages[0] if unit else "da"
     return choose_language(None, None, None, request.headers.get("accept-language"), default)
 

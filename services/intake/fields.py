@@ -33,6 +33,15 @@ PLAIN_NUMBER = re.compile(r"\+4[57][1-9][0-9]{7}")
 Fields = Mapping[str, Any]
 
 
+def said_text(document: object, name: str) -> str | None:
+    """The text of a field without the blanks around it; None where it is blank or none at all.
+
+    Whatever looks something up by a field reads it like this, so that it finds what the judge has read.
+    """
+    value = document.get(name) if isinstance(document, Mapping) else None
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
 def is_storable(text: str) -> bool:
     """Neither NUL, which PostgreSQL cannot store, nor half a character."""
     return UNSTORABLE.search(text) is None

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from services.intake import case_rows, enquiry_rows, people_rows, register_rows, unit_rows
 from services.intake.documents import CaseFile, HostFile, Mentor, Person, PersonKey, Place, Referral
+from services.intake.fields import said_text
 from services.intake.referral import national_key, reference_of
 from services.intake.referring import source_of
 from services.intake.registers import Enquiry, Notice, Partner, Staff, UnitFile
@@ -95,7 +96,7 @@ def person_key_ids(
     document: Mapping[str, Any], secrets: Secrets, programmes: Programmes, now: datetime
 ) -> tuple[UUID, ...]:
     """The row that stands for a national id within one controller, and those that do by keys of before."""
-    unit = programmes.units.get(str(document.get("unit")))
+    unit = programmes.units.get(said_text(document, "unit") or "")
     today = now.astimezone(ZoneInfo(unit.time_zone)).date() if unit else now.date()
     key = national_key(document, programmes, today)
     return tuple(derived_id("person_key", one) for one in secrets.digests(key)) if key is not None else ()

@@ -22,9 +22,13 @@ CENTURIES = (
 )
 
 
+DASHES = "-\u2010\u2011\u2013"
+"""A hyphen, and what a word processor makes of it."""
+
+
 def compact(number: str) -> str:
-    """The digits alone; leading zeros stay."""
-    return number.replace(" ", "").replace("-", "")
+    """The digits alone, however they were parted where they were copied from; leading zeros stay."""
+    return "".join(sign for sign in number if sign not in DASHES and not sign.isspace())
 
 
 def is_possible(kind: str, number: str, today: date) -> bool:

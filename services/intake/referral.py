@@ -24,6 +24,7 @@ from services.intake.fields import (
     email_address,
     is_storable,
     phone_number,
+    said_text,
 )
 from services.intake.national_id import birth_date_of, compact, is_possible
 from services.intake.registers import Agreement, Partner
@@ -60,21 +61,19 @@ def reference_of(document: Mapping[str, Any]) -> str | None:
 
 def partner_of(document: Mapping[str, Any]) -> UUID | None:
     """The partner that a referral names, if its id can be read."""
-    text = document.get("partner_id")
+    text = said_text(document, "partner_id")
     try:
-        return UUID(text.strip()) if isinstance(text, str) else None
+        return UUID(text) if text is not None else None
     except ValueError:
         return None
 
 
 def national_key(document: Mapping[str, Any], programmes: Programmes, today: date) -> str | None:
     """What finds the person: controller, kind and number in one text; None where it cannot be known."""
-    unit, candidate = document.get("unit"), document.get("candidate")
-    known = programmes.units.get(unit) if isinstance(unit, str) else None
-    if known is None or not isinstance(candidate, dict):
-        return None
-    number, kind = candidate.get("national_id"), candidate.get("national_id_type")
-    if not isinstance(number, str) or not isinstance(kind, str) or not is_possible(kind, number, today):
+    candidate = document.get("candidate")
+    known = programmes.units.get(said_text(document, "unit") or "")
+    number, kind = said_text(candidate, "national_id"), said_text(candidate, "national_id_type")
+    if known is None or number is None or kind is None or not is_possible(kind, number, today):
         return None
     return json.dumps([known.controller, kind, compact(number)])
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from services.intake import telling
 from services.intake.casework import age_known
 from services.intake.documents import CaseFile, Fault, Person, PersonKey, Referral, State
+from services.intake.fields import said_text
 from services.intake.people import HideWhereabouts
 from services.intake.referral import canonical, judge, reference_of
 from services.intake.sealing import Secrets
@@ -38,8 +39,9 @@ def source_of(message: Message) -> str:
     """Whose reference it is: the publisher's, or the unit's whose staff typed it in."""
     if message.actor is None or message.actor.kind != "staff":
         return message.source
-    unit = message.body.referral.get("unit") if isinstance(message.body, contract.RegisterReferral) else None
-    return f"{STAFF_SOURCE}/{unit}" if isinstance(unit, str) else STAFF_SOURCE
+    body = message.body
+    unit = said_text(body.referral, "unit") if isinstance(body, contract.RegisterReferral) else None
+    return f"{STAFF_SOURCE}/{unit}" if unit is not None else STAFF_SOURCE
 
 
 def take_referral(
@@ -98,7 +100,7 @@ def _refused(
 ) -> Decision[State]:
     document: dict[str, Any] = message.body.referral  # type: ignore[attr-defined]
     source, reference = source_of(message), reference_of(document)
-    unit = programmes.units.get(str(document.get("unit")))
+    unit = programmes.units.get(said_text(document, "unit") or "")
     if unit is not None and message.actor is not None and unit.id not in message.actor.units:
         unit = None  # It is none of the sender's, who could otherwise not mend the referral.
     kept = Append(
@@ -233,6 +235,9 @@ def _person(
             filled["protected"] = True
         if filled:
             filled["contact_version"] = known.contact_version + 1
+            if known.email is None and known.phone is None:
+                # There was nothing to write to, and now perhaps there is.
+                filled["channel"] = _channel(filled.get("email"), filled.get("phone"))
         return (known.model_copy(update=filled) if filled else known), person_key
     person = Person(
         id=state.ids["person"],

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from services.intake.metrics import gauges
 from shared.contracts.intake_commands import CompletePreparation, RecordInterview
 from shared.contracts.matching import MatchAgreed
+from shared.contracts.referral import RegisterReferral
 from tests.servers.intake import EXAMPLE, Intake, browser, intake, referral
 
 __all__ = ["browser", "intake"]
@@ -86,6 +87,36 @@ async def test_twins_of_one_batch_are_one_person(intake: Intake) -> None:
     assert {outcome.kind for outcome in outcomes} == {"done"}
     assert await intake.count("person") == 1
     assert await intake.count("case_file") == 5
+
+
+async def test_a_twin_whose_number_was_pasted_with_blanks_is_one_person(intake: Intake) -> None:
+    await intake.case_of(EXAMPLE)
+    await intake.case_of(referral("tab", candidate__national_id="0707614286\t"))
+    await intake.case_of(referral("no-break", candidate__national_id="070761\u20134286\u00a0"))
+    await intake.case_of(referral("kind", candidate__national_id_type="DK-CPR "))
+    await intake.case_of(referral("unit", unit="DK-0169\u00a0"))
+    assert await intake.count("person") == 1
+    assert await intake.count("case_file") == 5
+
+
+async def test_an_address_that_a_later_referral_brings_is_written_to(intake: Intake) -> None:
+    nothing = {"candidate__email": None, "candidate__phone": None}
+    await intake.case_of(referral("first", **nothing))
+    assert await intake.pool.fetchval("SELECT doc ->> 'channel' FROM person") == "letter"
+    await intake.case_of(referral("second", candidate__phone=None))
+    channel, email = await intake.pool.fetchrow(
+        "SELECT doc ->> 'channel' AS channel, doc ->> 'email' AS email FROM person"
+    )
+    assert (channel, email) == ("email", "amina@example.org")
+
+
+async def test_a_referral_typed_in_for_a_unit_with_a_blank_has_the_source_of_the_unit(
+    intake: Intake,
+) -> None:
+    known = RegisterReferral.model_construct(referral=referral("typed"), version=None)
+    blank = RegisterReferral.model_construct(referral=referral("typed", unit="DK-0169 "), version=None)
+    sources = [(await intake.take(intake.of_staff(one)))[0].answer["source"] for one in (known, blank)]
+    assert sources == ["/makker/intake/DK-0169"] * 2
 
 
 async def test_simultaneous_twins_are_one_person(intake: Intake) -> None:

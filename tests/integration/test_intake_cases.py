@@ -193,8 +193,10 @@ async def test_a_closed_unit_takes_no_referral_and_an_open_one_is_not_locked_for
         await intake.case_of(EXAMPLE)
     closed = unit.model_copy(update={"state": "closed"})
     await intake.pool.execute("UPDATE unit_file SET doc = $1::jsonb", closed.model_dump_json())
-    (outcome,) = await intake.take(intake.of_kafka(referral("late")))
-    assert [(one["code"], one["field"]) for one in outcome.answer["reasons"]] == [("unit_closed", "unit")]
+    for unit_said in ("DK-0169", "DK-0169 ", "\u00a0DK-0169\t"):
+        (outcome,) = await intake.take(intake.of_kafka(referral("late", unit=unit_said)))
+        reasons = [(one["code"], one["field"]) for one in outcome.answer["reasons"]]
+        assert reasons == [("unit_closed", "unit")]
 
 
 async def shown_similar(browser: httpx.AsyncClient, intake: Intake, case_id: UUID) -> list[str]:

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.intake.fields import PLAIN_NUMBER, email_address, phone_number
-from services.intake.national_id import birth_date_of, is_possible
+from services.intake.national_id import birth_date_of, compact, is_possible
 from services.intake.referral import Judged, canonical, judge, national_key
 from services.intake.referring import in_words
 from services.intake.registers import Agreement, Partner
@@ -271,6 +271,16 @@ def test_a_person_is_found_by_the_same_key_however_the_number_is_written() -> No
     today = date(2026, 11, 23)
     written = referral(candidate__national_id=" 070761-4286")
     assert national_key(written, PROGRAMMES, today) == national_key(EXAMPLE, PROGRAMMES, today) is not None
+    for blank in ("\t", "\u00a0", "\u202f", " "):
+        pasted = referral(
+            unit=f"DK-0169{blank}",
+            candidate__national_id=f"070761\u2011{blank}4286{blank}",
+            candidate__national_id_type=f"DK-CPR{blank}",
+        )
+        assert codes(pasted) == []
+        assert national_key(pasted, PROGRAMMES, today) == national_key(EXAMPLE, PROGRAMMES, today)
+    for dash in "-\u2010\u2011\u2013":
+        assert compact(f"070761{dash}4286") == "0707614286"
     elsewhere = referral(unit="DK-0851/aalborg")
     assert national_key(elsewhere, PROGRAMMES, today) != national_key(EXAMPLE, PROGRAMMES, today)
     assert national_key(referral(candidate__national_id=707614286), PROGRAMMES, today) is None
