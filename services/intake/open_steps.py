@@ -68,8 +68,8 @@ def _then_noted(does: Does) -> Does:
         result = does(state, message, programmes, now)
         if isinstance(result, Ignored) and isinstance(message.body, ComeOfAge) and state.case is not None:
             # Nothing else follows from the birthday, and yet nobody waits for a guardian any more.
-            case = noted(state.case, programmes, now)
-            return result if case is state.case else Decision(replace(state, case=case))
+            older = noted(state.case, programmes, now)
+            return result if older is state.case else Decision(replace(state, case=older))
         if not isinstance(result, Decision) or result.state is state:
             return result
         after: State = result.state

@@ -53,7 +53,7 @@ async def case(intake: Intake, name: str, **changes: Any) -> UUID:
     said: dict[str, Any] = {"candidate__national_id": None, "candidate__national_id_type": None}
     said |= {"candidate__given_name": given, "candidate__family_name": family, "candidate__email": None}
     said |= {"candidate__phone": None}
-    return await intake.case_of(referral(f"R-{given}", **{**said, **changes}))
+    return await intake.case_of(referral(f"R-{given}-{family}", **{**said, **changes}))
 
 
 async def filled(intake: Intake) -> tuple[dict[str, UUID], dict[str, UUID]]:
@@ -309,3 +309,14 @@ async def test_the_keyboard_reaches_a_case_from_the_list(desk: Desk, browser: Br
     await page.get_by_role("link", name="Carla Test").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Carla Test")).to_be_visible()
+
+
+async def test_two_who_are_one_are_seen_and_brought_together(desk: Desk, browser: Browser) -> None:
+    page = await signed_in(browser, desk, "phone")
+    await page.goto(f"/intake/cases/{desk.cases['Bo Prøve']}")
+    alike = page.locator(".mk-box", has=page.get_by_role("heading", name="Måske den samme"))
+    await alike.locator("summary").click()
+    await alike.get_by_role("button", name="Det er den samme person").click()
+    await expect(alike).to_have_count(0)
+    other = page.locator(f'main a[href="/intake/cases/{desk.cases["Bo Dublet"]}"]')
+    await expect(other).to_be_visible()
