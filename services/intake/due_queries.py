@@ -152,7 +152,7 @@ async def _of_mentors(
 def _asked(
     mentor: Mentor, places: Iterable[Place], programmes: Programmes, today: date
 ) -> list[tuple[str, Certificate, CertificateRule | None]]:
-    """The certificates that are asked of a mentor, and how each is known; what nobody asks for is left out."""
+    """The certificates that are asked of a mentor, and how each is known; others are left out."""
     rules = rules_asking(mentor, places, programmes, today)
     kinds = [*to_order(mentor, rules), *mentor.certificates]
     return [
