@@ -8,6 +8,8 @@ from pathlib import Path
 
 from services.intake import api, enquiry_list, enquiry_pages, housekeeping, metrics, pages, signing_in
 from services.intake.documents import State
+from services.intake.guarded_rows import TABLES as BESIDE
+from services.intake.guarded_rows import with_the_protected
 from services.intake.handlers import TABLES, concerns_by
 from services.intake.sealing import keyed
 from services.intake.workflow import TIMERS, workflow
@@ -27,8 +29,8 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
         settings=settings,
         clock=clock,
         state=State,
-        tables=TABLES,
-        concerns=concerns_by(secrets, load(settings.programmes_dir), clock, issuer),
+        tables={**TABLES, **BESIDE},
+        concerns=with_the_protected(concerns_by(secrets, load(settings.programmes_dir), clock, issuer)),
         workflow=workflow(secrets),
         timer_types=TIMERS,
     )

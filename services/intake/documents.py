@@ -327,7 +327,7 @@ class State:
     """What a message meets: the rows it concerns, locked; None is what does not exist yet.
 
     The fields in the plural hold several rows of a kind, in the order of `ids`: a person's cases, a mentor's
-    places.
+    places. The last three are read alone: whom of the protected it is about, their cases, and who is on duty.
     """
 
     ids: Mapping[str, Any]
@@ -356,3 +356,6 @@ class State:
     enquiries: tuple[Enquiry | None, ...] = ()
     mentors: tuple[Mentor | None, ...] = ()
     colleagues: tuple[Staff | None, ...] = ()
+    seen: tuple[Person | None, ...] = ()
+    seen_cases: tuple[CaseFile | None, ...] = ()
+    on_duty: tuple[UnitFile | None, ...] = ()

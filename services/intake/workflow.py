@@ -50,6 +50,7 @@ from services.intake.casework import ComeOfAge, come_of_age
 from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.closing import CloseOnTheDay, LookForLeft, handed_over
 from services.intake.erasing import ErasedBefore, RetentionOver, erase, erase_again
+from services.intake.guarding import guarding
 from services.intake.open_steps import noting
 from services.intake.people import HideWhereabouts
 from services.intake.referring import take_referral
@@ -210,7 +211,8 @@ def workflow(secrets: Secrets) -> Workflow:
     """The workflow, with what seals and recognises a referral."""
     enquiry = enquiring.lifecycle(secrets)
     kept = (keeping(CASE), keeping(HOST), keeping(MENTOR), PLACE, PARTNER, STAFF, enquiry)
-    return Workflow(*map(noting, (referral(secrets), *map(handed_over, kept), person(secrets), UNIT, NOTICE)))
+    all_ = (referral(secrets), *map(handed_over, kept), person(secrets), UNIT, NOTICE)
+    return Workflow(*(guarding(noting(one)) for one in all_))
 
 
 TIMERS = (

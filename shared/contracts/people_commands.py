@@ -69,7 +69,7 @@ class BreakGlass(IntakeCommand):
     service: ClassVar[str] = "intake"
     roles: ClassVar[frozenset[str]] = SEES_MORE
     person_id: UUID
-    reason: FreeText = Field(min_length=10, max_length=1000)
+    reason: FreeText = Field(min_length=3, max_length=1000)
 
 
 class RegisterStaff(IntakeCommand):
