@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import uvicorn
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.builders import Clock
+from tests.servers.browsing import AXE, PICTURES, address, chromium
 from tests.servers.enquiries import CORPS, UNIT, asked, clock, intake, link
 from tests.servers.intake import Intake, as_
 
-__all__ = ["clock", "intake"]
+__all__ = ["address", "chromium", "clock", "intake"]
 pytestmark = pytest.mark.browser
 
-PICTURES = Path(__file__).parents[2] / ".cache" / "pictures"
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-ARGUMENTS += ["--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1200, "height": 900}
-
-
-@pytest.fixture
-async def address(intake: Intake) -> AsyncIterator[str]:
-    """Intake's pages on a port of their own, with nothing running beside them."""
-    config = uvicorn.Config(intake.host.app, port=0, lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:
-            await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await task
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield launched
-        await launched.close()
 
 
 async def look(page: Page, name: str) -> None:

@@ -11,8 +11,9 @@ from demo.outside import Visitor
 from demo.play import Walk
 from demo.samples import SAMPLES
 from demo.stack import Stack
-from tests.browser.test_path import PHONE, browser, look, new_page, sign_in
+from tests.browser.test_path import browser, new_page, sign_in
 from tests.e2e.conftest import stack, visitor
+from tests.servers.browsing import PHONE, look
 
 __all__ = ["browser", "stack", "visitor"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

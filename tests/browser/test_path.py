@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -19,19 +18,13 @@ from demo.play import Walk, until
 from demo.samples import SAMPLES, contact_name, host_email
 from demo.stack import Stack
 from tests.e2e.conftest import stack, visitor
+from tests.servers.browsing import ARGUMENTS, DESK, PHONE, look
 
 __all__ = ["stack", "visitor"]
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-ROOT = Path(__file__).parents[2]
-PICTURES = ROOT / ".cache" / "pictures"
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-ARGUMENTS += ["--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 # A machine with two cores draws a page within seconds, not always within five.
 expect.set_options(timeout=20_000)
-DESK, PHONE = (1200, 900), (360, 740)
 CANDIDATE = "borger-i-browseren@example.org"
 
 
@@ -47,25 +40,6 @@ async def new_page(browser: Browser, url: str, size: tuple[int, int]) -> Page:
     viewport = {"width": size[0], "height": size[1]}
     context = await browser.new_context(base_url=url, locale="da-DK", viewport=viewport)  # type: ignore[arg-type]
     return await context.new_page()
-
-
-async def look(page: Page, name: str) -> None:
-    """Nothing serious is wrong for who cannot see or use a mouse, nothing is cut off; keep a picture."""
-    await page.wait_for_load_state("networkidle")
-    await page.evaluate(AXE.read_text("utf-8"))
-    found = await page.evaluate("rules => axe.run({runOnly: rules})", RULES)
-    serious = [
-        f"{one['id']}: {node['html']}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
-    assert serious == [], f"{name}: {serious}"
-    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
-        f"{name} is too wide"
-    )
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 async def sign_in(page: Page) -> None:
