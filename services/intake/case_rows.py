@@ -14,26 +14,29 @@ from uuid import UUID
 
 from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.fields import said_text
+from services.intake.interviewing import tells_of_candidate
 from services.intake.referral import partner_of
 from shared.contracts.intake_commands import RecordInterview
 from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
+from shared.corridor import Refs
 from shared.messages import Message
 from shared.postgres import Connection
 
 Rows = dict[str, UUID]
 
 
-async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Rows]:
+async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Refs]:
     """The rows of interviews that tell of people, of matches, and of certificates' clocks, by message."""
     asking = [m.body.case_id for m in messages if isinstance(m.body, RecordInterview) and _of_people(m.body)]
     people = await _people(connection, asking) if asking else {}
-    found: dict[UUID, Rows] = {}
+    merged = await _merged(connection, [one["person"] for one in people.values()]) if people else {}
+    found: dict[UUID, Refs] = {}
     for message in messages:
         match message.body:
             case RecordInterview() as said if _of_people(said):
-                found[message.id] = _interview(message, said, people.get(said.case_id, {}))
+                found[message.id] = _interview(message, said, people.get(said.case_id, {}), merged)
             case MatchAgreed() as agreed:
                 # The place says which certificates it asks for.
                 found[message.id] = {"case": agreed.case_id, "place": agreed.place_id}
@@ -43,13 +46,18 @@ async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[U
 
 
 def _of_people(said: RecordInterview) -> bool:
-    return said.guardian is not None or said.birth_date is not None
+    return said.guardian is not None or tells_of_candidate(said)
 
 
-def _interview(message: Message, said: RecordInterview, people: Mapping[str, UUID]) -> Rows:
-    rows = {"case": said.case_id}
-    if said.birth_date is not None and "person" in people:
-        rows["person"] = people["person"]
+def _interview(
+    message: Message,
+    said: RecordInterview,
+    people: Mapping[str, UUID],
+    merged: Mapping[UUID, tuple[UUID, ...]],
+) -> Refs:
+    rows: dict[str, UUID | tuple[UUID, ...]] = {"case": said.case_id}
+    if tells_of_candidate(said) and "person" in people:
+        rows |= {"person": people["person"], "merged": merged.get(people["person"], ())}
     if said.guardian is not None:
         rows["guardian"] = people.get("guardian") or derived_id("guardian", message.id)
     return rows
@@ -66,6 +74,17 @@ async def _people(connection: Connection, cases: Sequence[UUID]) -> dict[UUID, d
         row["id"]: {name: row[name] for name in ("person", "guardian") if row[name] is not None}
         for row in rows
     }
+
+
+async def _merged(connection: Connection, people: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
+    """The ids by which each of the people was known before: they are reached alike."""
+    rows = await connection.fetch(
+        "SELECT id, merged_into FROM person WHERE merged_into = ANY($1::uuid[])", sorted(set(people))
+    )
+    found: dict[UUID, tuple[UUID, ...]] = {}
+    for row in sorted(rows, key=lambda row: row["id"].int):
+        found[row["merged_into"]] = (*found.get(row["merged_into"], ()), row["id"])
+    return found
 
 
 async def of_referrals(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Rows]:

@@ -115,6 +115,11 @@ def _channel(known: Person | None, said: ContactDetails, email: str | None, phon
     return wished
 
 
+def channel_for(email: str | None, phone: str | None) -> Any:
+    """How somebody is reached who has not said how they wish to be."""
+    return "email" if email else "phone" if phone else "letter"
+
+
 def told(known: Person | None, now_known: Person | None) -> tuple[Contact, ...]:
     """How somebody is reached, if that is news."""
     if now_known is None or now_known == known:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from services.intake import desk, telling
 from services.intake.casework import Casework, Timers, age_known
-from services.intake.documents import CaseFile, Person, State
+from services.intake.documents import CaseFile, State
+from services.intake.people import HideWhereabouts, along, reachable, read_contact
 from services.intake.preparing import assigned
+from services.intake.referral import age_fits
+from services.intake.rules import born_on
+from services.intake.settling import location_of
 from shared.contracts.intake import Contact, Profile
 from shared.contracts.intake_commands import ChangeWishes, RecordInterview
 from shared.contracts.model import Wish
-from shared.messages import Decision, Message, Refused, Stale
+from shared.messages import Decision, Message, Refused, Schedule, Stale
 from shared.programmes import Programmes
 
 KEPT = (
@@ -29,6 +33,8 @@ KEPT = (
 EMPTY: dict[str, tuple[str, ...]] = {"groups": (), "options": ()}
 NOT_SAID = frozenset({"location", "certificates"})
 """Fields of the profile that are known otherwise: from the postcode, and from what was shown."""
+OF_CANDIDATE = ("birth_date", "gender", "email", "phone", "postcode")
+"""What an interview may tell of who somebody is, as it may be missing in the referral."""
 Codes = dict[str, tuple[str, Iterable[str | None]]]
 
 
@@ -52,7 +58,8 @@ def record_interview(
     if activities and not telling.free_times(profile.times, activities):
         # To matching, no times would be all of them.
         raise Refused("no_time_left", field="parallel_activities", status=422)
-    learned = _born(work, said) | _guarded(work, said)
+    learned = _of_candidate(work, said, now) | _guarded(work, said)
+    _check_age(work, learned.case.get("of_age_on", work.case.of_age_on))
     caseworker, told = assigned(work, said.caseworker)
     changes = {
         **known,
@@ -84,7 +91,7 @@ class _Learned:
     """What was learned of the people of a case: changes of it, other rows, and what follows."""
 
     case: dict[str, Any]
-    rows: dict[str, Person]
+    rows: dict[str, Any]
     told: tuple[Contact, ...] = ()
     timers: Timers = ()
 
@@ -93,18 +100,51 @@ class _Learned:
         return _Learned({**self.case, **other.case}, rows, told, (*self.timers, *other.timers))
 
 
-def _born(work: Casework, said: RecordInterview) -> _Learned:
-    """A birth date that nobody had said; a wrong one is corrected with the person."""
-    person = work.state.person
-    if said.birth_date is None:
+def tells_of_candidate(said: RecordInterview) -> bool:
+    """Whether more is told than of the case: then the person's own row is changed too."""
+    return any(getattr(said, name) is not None for name in OF_CANDIDATE)
+
+
+def _of_candidate(work: Casework, said: RecordInterview, now: datetime) -> _Learned:
+    """Who somebody is and how they are reached, read as a referral's is; other cases of theirs follow.
+
+    A birth date is told where nobody had said it; a wrong one is corrected with the person.
+    """
+    if not tells_of_candidate(said):
         return _Learned({}, {})
+    person = work.state.person
     if person is None or person.id != work.case.person_id:
         raise Stale("whose case it is")
-    if person.birth_date is not None and person.birth_date != said.birth_date:
-        raise Refused("birth_date_known", field="birth_date", status=422)
-    case, timers = age_known(work.case, work.day(said.birth_date, "birth_date"), work.programmes)
-    born = person.model_copy(update={"birth_date": said.birth_date})
-    return _Learned({"of_age_on": case.of_age_on}, {"person": born}, timers=timers)
+    changes, errors = read_contact(said, work.unit)
+    postcode = changes.get("postcode")
+    if postcode and work.rules.residence_required and not work.unit.covers(postcode):
+        errors = (*errors, ("not_resident", "postcode", "the programme is for residents"))
+    if said.birth_date is not None and person.birth_date not in (None, said.birth_date):
+        errors = (*errors, ("birth_date_known", "birth_date", "it is corrected with the person"))
+    desk.refuse(errors)
+    if said.birth_date is not None:
+        changes["birth_date"] = work.day(said.birth_date, "birth_date")
+    if said.gender is not None:
+        changes["gender"] = said.gender
+    if person.email is None and person.phone is None and (changes.get("email") or changes.get("phone")):
+        changes["channel"] = desk.channel_for(changes.get("email"), changes.get("phone"))
+    known = reachable(person, person.model_copy(update=changes))
+    merged, told = along(work.state.merged, known)
+    if known.contact_version != person.contact_version:
+        told = (telling.contact(known), *told)
+    case, timers = age_known(work.case, known.birth_date, work.programmes)
+    of_case: dict[str, Any] = {"of_age_on": case.of_age_on}
+    if known.postcode != person.postcode:
+        of_case["location"] = None if known.protected else location_of(work.unit, known.postcode)
+    if (known.postcode, known.birth_date) != (person.postcode, person.birth_date):
+        timers = (*timers, Schedule(now, HideWhereabouts(person_id=person.id)))
+    return _Learned(of_case, {"person": known, "merged": merged}, told, timers)
+
+
+def _check_age(work: Casework, of_age_on: date | None) -> None:
+    """Whose age turns out to be none of the programme's is said no to, and not prepared."""
+    if of_age_on is not None and not age_fits(work.rules, born_on(of_age_on), work.case.referred_on):
+        desk.refuse((("age_outside_programme", "birth_date", "the programme is for other ages"),))
 
 
 def _guarded(work: Casework, said: RecordInterview) -> _Learned:

@@ -24,6 +24,7 @@ from services.intake.national_id import birth_date_of, compact, is_possible
 from services.intake.sealing import Secrets
 from services.intake.settling import Events, location_of, rules_of, settle, today_in
 from shared.contracts.intake import Contact
+from shared.contracts.intake_commands import RecordInterview
 from shared.contracts.model import Event, Timer, derived_id
 from shared.contracts.people_commands import BreakGlass, CorrectPerson
 from shared.messages import Append, Cancel, Decision, Message, Refused, Schedule, Stale
@@ -36,7 +37,7 @@ Timers = tuple[Schedule | Cancel, ...]
 
 
 class HideWhereabouts(Timer):
-    """Somebody has turned out to be protected: where they live goes from the cases of before."""
+    """Where somebody lives is known otherwise, or is to be hidden: their other cases follow."""
 
     person_id: UUID
 
@@ -90,7 +91,7 @@ def correct(
     changes: dict[str, Any] = {
         name: value for name in CHANGED_BY if (value := getattr(said, name)) is not None
     }
-    reached, errors = _reached(said, matter.unit)
+    reached, errors = read_contact(said, matter.unit)
     changes |= reached
     if said.name is not None:
         changes |= {"given_name": None, "family_name": None}
@@ -135,7 +136,7 @@ def _hidden_mentor(
     return mentor.model_copy(update={"postcode": None}), tuple(hidden), tuple(events)
 
 
-def _reached(said: CorrectPerson, unit: Unit) -> tuple[dict[str, Any], Errors]:
+def read_contact(said: CorrectPerson | RecordInterview, unit: Unit) -> tuple[dict[str, Any], Errors]:
     """How somebody is reached, read as a referral's is; an empty text takes it away."""
     errors: list[tuple[str, str, str]] = []
     changes: dict[str, Any] = {}
@@ -273,10 +274,14 @@ def _followed(
 def hide_whereabouts(
     state: State, message: Message, programmes: Programmes, now: datetime
 ) -> Decision[State]:
-    """A later referral said that the person is protected: the earlier cases tell nobody where they live."""
+    """A later referral said that the person is protected: the earlier cases tell nobody where they live.
+
+    Or an interview told where they live, or when they were born: the other cases know it too.
+    """
     assert state.person is not None
     matter = Matter(state, state.person, programmes, now)
-    open_before = state.person.model_copy(update={"protected": not state.person.protected})
+    before = {"protected": not state.person.protected, "birth_date": None}
+    open_before = state.person.model_copy(update=before)
     cases, events, timers = _cases(matter, open_before, state.person)
     return Decision(replace(state, cases=cases), events=events, timers=timers)
 
@@ -288,6 +293,9 @@ def break_glass(state: State, message: Message, programmes: Programmes, now: dat
     units = (programmes.units[unit] for unit in actor.units if unit in programmes.units)
     if person.controller not in {unit.controller for unit in units}:
         raise Refused("not_found", status=404)
+    if person.merged_into is not None:
+        # It would open nobody: whoever asks for the id is shown the other.
+        raise Refused("merged_into_another", merged_into=str(person.merged_into))
     glass = Glass(
         subject=actor.subject, looker_id=actor.person_id, reason=said.reason, until=now + GLASS_IS_OPEN
     )

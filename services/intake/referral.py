@@ -228,7 +228,7 @@ class _Reading(FieldReader):
         if birth_date is not None and (birth_date > today or by_number not in (None, birth_date)):
             self.fault("bad_birth_date", "candidate.birth_date")
         born_on = birth_date if birth_date is not None and birth_date <= today else by_number
-        if rules is not None and born_on is not None and not _age_fits(rules, born_on, referred_on):
+        if rules is not None and born_on is not None and not age_fits(rules, born_on, referred_on):
             self.fault("age_outside_programme", "candidate.birth_date")
         postcode = self._postcode(candidate, place, rules)
         return {
@@ -343,6 +343,7 @@ def age(born_on: date, on: date) -> int:
     return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
 
 
-def _age_fits(rules: Rules, born_on: date, on: date) -> bool:
+def age_fits(rules: Rules, born_on: date, on: date) -> bool:
+    """Whether somebody is neither too young nor too old for the programme."""
     years = age(born_on, on)
     return (rules.age_min or 0) <= years and (rules.age_max is None or years <= rules.age_max)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from services.intake import telling
 from services.intake.casework import age_known
+from services.intake.desk import channel_for
 from services.intake.documents import CaseFile, Fault, Person, PersonKey, Referral, State
 from services.intake.fields import said_text
 from services.intake.people import HideWhereabouts
@@ -237,7 +238,7 @@ def _person(
             filled["contact_version"] = known.contact_version + 1
             if known.email is None and known.phone is None:
                 # There was nothing to write to, and now perhaps there is.
-                filled["channel"] = _channel(filled.get("email"), filled.get("phone"))
+                filled["channel"] = channel_for(filled.get("email"), filled.get("phone"))
         return (known.model_copy(update=filled) if filled else known), person_key
     person = Person(
         id=state.ids["person"],
@@ -248,7 +249,7 @@ def _person(
         national_id=secrets.seal(candidate.national_id) if candidate.national_id else None,
         national_id_type=candidate.national_id_type,
         language=candidate.language,
-        channel=_channel(candidate.email, candidate.phone),
+        channel=channel_for(candidate.email, candidate.phone),
         protected=candidate.protected,
         **said,
     )
@@ -268,12 +269,8 @@ def _guardian(id_: UUID | None, referral: contract.Referral, controller: str) ->
         email=guardian.email,
         phone=guardian.phone,
         language=guardian.language,
-        channel=_channel(guardian.email, guardian.phone),
+        channel=channel_for(guardian.email, guardian.phone),
     )
-
-
-def _channel(email: str | None, phone: str | None) -> Any:
-    return "email" if email else "phone" if phone else "letter"
 
 
 def in_words(faults: tuple[Fault, ...], programmes: Programmes, language: str) -> tuple[Reason, ...]:

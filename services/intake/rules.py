@@ -53,6 +53,14 @@ def of_age_on(birth_date: date | None) -> date | None:
         return date(birth_date.year + OF_AGE, 3, 1)
 
 
+def born_on(of_age_on: date) -> date:
+    """The birth date, to the day but for a leap day, of who answers for themselves from this day on."""
+    try:
+        return of_age_on.replace(year=of_age_on.year - OF_AGE)
+    except ValueError:
+        return date(of_age_on.year - OF_AGE, 3, 1)
+
+
 def asked_steps(case: CaseFile, rules: Rules, on: date) -> tuple[Step, ...]:
     """The steps that are asked for in this round, as far as anybody knows what the case is like.
 

@@ -72,6 +72,10 @@ class RecordInterview(IntakeCommand):
     parallel_activities: tuple[ParallelActivity, ...] = Field(default=(), max_length=10)
     job_in_prospect: bool | None = None
     birth_date: date | None = Field(default=None, description="Where nobody has said it yet.")
+    gender: Literal["f", "m", "x"] | None = None
+    email: Identity | None = None
+    phone: Identity | None = None
+    postcode: Identity | None = None
     guardian: ContactDetails | None = None
     caseworker: UUID | None = None
 
@@ -155,6 +159,7 @@ class ResumeCase(IntakeCommand):
 
     service: ClassVar[str] = "intake"
     case_id: UUID
+    reason: FreeText | None = Field(default=None, max_length=1000, description="May be said; is not kept.")
 
 
 class WithdrawCase(IntakeCommand):

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
+from services.intake.documents import Person
 from services.intake.registers import Agreement, Partner, UnitFile
 from shared.contracts.intake_commands import (
     CompletePreparation,
@@ -143,7 +144,7 @@ async def test_a_guardian_who_is_told_of_at_the_interview_is_a_person_who_is_rea
     assert await intake.count("person") == 2
 
 
-async def keep(intake: Intake, table: str, document: Partner | UnitFile) -> None:
+async def keep(intake: Intake, table: str, document: Partner | UnitFile | Person) -> None:
     await intake.pool.execute(
         f"INSERT INTO {table} (id, version, doc) VALUES ($1, 1, $2::jsonb)",
         document.id,
@@ -197,6 +198,25 @@ async def test_a_closed_unit_takes_no_referral_and_an_open_one_is_not_locked_for
         (outcome,) = await intake.take(intake.of_kafka(referral("late", unit=unit_said)))
         reasons = [(one["code"], one["field"]) for one in outcome.answer["reasons"]]
         assert reasons == [("unit_closed", "unit")]
+
+
+async def test_where_somebody_lives_told_at_an_interview_is_known_in_their_other_cases(
+    intake: Intake,
+) -> None:
+    cases = [await intake.case_of(referral(one, candidate__postcode=None)) for one in ("one", "two")]
+    was = UUID(int=1)
+    person_id = await intake.pool.fetchval("SELECT id FROM person")
+    before = Person(id=was, controller="DK-0169", name="Amina Eksempel", merged_into=person_id)
+    await keep(intake, "person", before)
+    said = RecordInterview(case_id=cases[0], postcode="2630", email="new@example.org")
+    (outcome,) = await intake.take(intake.of_staff(said))
+    assert outcome.kind == "done"
+    await run_due(intake.host.service)
+    located = "SELECT count(*) FROM case_file WHERE jsonb_typeof(doc -> 'location') = 'object'"
+    assert await intake.pool.fetchval(located) == 2
+    assert await intake.pool.fetchval("SELECT doc ->> 'email' FROM person WHERE id = $1", was) == (
+        "new@example.org"
+    )
 
 
 async def shown_similar(browser: httpx.AsyncClient, intake: Intake, case_id: UUID) -> list[str]:

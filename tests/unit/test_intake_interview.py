@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -149,6 +151,62 @@ def test_a_birth_date_that_nobody_had_said_says_whether_a_guardian_is_needed() -
     assert str(story.state.person.birth_date) == "1990-05-05"
     with pytest.raises(Refused, match="birth_date_known"):
         interview(story, birth_date="1990-05-06")
+
+
+def test_what_the_referral_did_not_say_of_the_candidate_is_told_at_the_interview() -> None:
+    nothing: dict[str, Any] = {f"candidate__{name}": None for name in ("email", "phone", "postcode", "gender")}
+    story = Story(**nothing)
+    assert (story.case.location, story.state.person and story.state.person.channel) == (None, "letter")
+    interview(story, email=" amina@example.org ", phone="70 10 20 30", postcode="2630", gender="x")
+    person = story.state.person
+    assert person is not None
+    assert (person.email, person.phone, person.postcode) == ("amina@example.org", "+4570102030", "2630")
+    assert (person.gender, person.channel, person.contact_version) == ("x", "email", 2)
+    assert story.of("Contact")[-1].email == "amina@example.org"
+    assert story.case.location is not None
+    interview(story, email="other@example.org")
+    assert story.of("Contact")[-1].version == 3
+    assert story.state.person is not None
+    assert story.state.person.postcode == "2630", "what is not said stays"
+
+
+def test_nobody_is_told_where_a_protected_candidate_lives() -> None:
+    story = Story(candidate__protected=True, candidate__postcode=None)
+    interview(story, postcode="2630")
+    assert story.case.location is None
+    assert story.state.person is not None
+    assert story.state.person.postcode == "2630"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"email": "no address"}, "bad_email"),
+        ({"phone": "12"}, "bad_phone"),
+        ({"postcode": "26300"}, "bad_postcode"),
+        ({"postcode": "9000"}, "not_resident"),
+        ({"birth_date": "2015-05-05"}, "age_outside_programme"),
+        ({"birth_date": "1850-05-05"}, "age_outside_programme"),
+    ],
+)
+def test_what_the_referral_would_have_been_refused_for_is_refused_at_the_interview(
+    said: dict[str, str], code: str
+) -> None:
+    story = Story("mentorskab" if "birth_date" in said else "foreningspraktik", born=None)
+    with pytest.raises(Refused) as refused:
+        interview(story, **said)
+    assert (refused.value.code, refused.value.field, refused.value.status) == (code, *said, 422)
+    assert "interview" in {one["code"] for one in story.why["steps"]}
+
+
+def test_an_age_that_was_corrected_out_of_the_programme_is_refused_at_the_interview_too() -> None:
+    story = Story("mentorskab")
+    young = story.case.model_copy(update={"of_age_on": date(2032, 3, 1)})
+    story.state = replace(story.state, case=young)
+    with pytest.raises(Refused, match="age_outside_programme"):
+        interview(story)
+    story.send(DeclineCandidate(case_id=story.id, reason="other"))
+    assert story.case.state == "declined"
 
 
 def test_changed_wishes_are_told_again() -> None:
