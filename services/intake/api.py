@@ -19,6 +19,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from services.intake import door, queries, register_api, seeing, staff_api, staff_queries
 from services.intake.documents import CaseFile, Person
 from services.intake.people import GLASS_IS_OPEN
+from services.intake.people_rows import merged_of
 from services.intake.queries import StoredCase
 from services.intake.register_api import units_asked
 from services.intake.rules import Standing, standings
@@ -233,7 +234,7 @@ def _people(host: Host, secrets: Secrets) -> None:
         actor = access.staff(request, *SEES_NAMES)
         async with host.pool.acquire() as connection, connection.transaction():
             found = await person_seen(host, connection, actor, person_id, "person")
-            cases = await queries.cases_of_person(connection, person_id, actor.units)
+            cases = await queries.cases_of_person(connection, found.id, actor.units)
         shown = found.model_dump(mode="json", exclude={"id", "national_id", "contact_version"})
         national_id = secrets.open(found.national_id) if found.national_id else None
         listed = [{"case_id": str(case.id), "state": case.state, "unit": case.unit} for case, _ in cases]
@@ -246,11 +247,14 @@ def _people(host: Host, secrets: Secrets) -> None:
         """Who has looked at somebody, the latest first; whoever broke the glass, with the reason."""
         actor = access.staff(request, *STAFF)
         async with host.pool.acquire() as connection, connection.transaction():
-            if not await queries.units_of_person(connection, person_id) & actor.units:
+            known = await queries.person(connection, person_id)
+            is_now = known.merged_into or known.id if known is not None else person_id
+            if not await queries.units_of_person(connection, is_now) & actor.units:
                 raise Problem(404, "not_found")
-            found_person = await person_visible(host, connection, actor, person_id)
+            found_person = await person_visible(host, connection, actor, is_now)
+            ids = [is_now, *await merged_of(connection, is_now)]
             try:
-                found = await queries.looks(connection, person_id, cursor)
+                found = await queries.looks(connection, ids, cursor)
             except ValueError:
                 raise Problem(422, "does_not_fit", field="cursor") from None
         return JSONResponse({"looks": with_reasons(found.rows, found_person), "next": found.next})
@@ -264,7 +268,9 @@ def _people(host: Host, secrets: Secrets) -> None:
             if actor.kind == "party" and actor.person_id is not None and actor.question is not None:
                 found = await queries.names_of_match(connection, ids, actor.person_id, actor.question)
             elif actor.kind == "staff" and actor.roles & SEES_NAMES:
-                found = await queries.names(connection, ids, actor.units)
+                now = host.service.clock()
+                found = await queries.names_behind_glass(connection, ids, actor, now)
+                found |= await queries.names(connection, ids, actor.units)
             else:
                 raise NotAllowed
             unseen = (

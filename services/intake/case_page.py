@@ -53,8 +53,11 @@ def _case(host: Host) -> None:
                 raise
             found = stored.case
             person = await person_seen(host, connection, actor, found.person_id, "case_page")
-            guardian = None
+            guardian, guardian_unseen = None, False
             if found.guardian_id is not None:
+                hidden = await seeing.hidden(host, connection, actor, [found.guardian_id])
+                guardian_unseen = bool(hidden)
+            if found.guardian_id is not None and not guardian_unseen:
                 guardian = await person_seen(host, connection, actor, found.guardian_id, "case_page")
             others = await queries.cases_of_person(connection, person.id, actor.units)
             alike = await perhaps_the_same(connection, person, actor.units)
@@ -80,6 +83,7 @@ def _case(host: Host) -> None:
             version=stored.version,
             person=person,
             guardian=guardian,
+            guardian_unseen=guardian_unseen,
             rules=rules,
             programme_words=programme_words(host.service.programmes),
             possible=_in_order(found, [one for one in steps if one.is_possible_now]) if is_open else [],

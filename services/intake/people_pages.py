@@ -12,13 +12,15 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from services.intake import exporting, queries
+from services.intake import exporting, queries, seeing
 from services.intake.api import SEES_NAMES, person_seen, with_reasons
 from services.intake.erasing import RUNNING
+from services.intake.people_rows import merged_of
 from services.intake.sealing import Secrets
 from services.intake.similar import perhaps_the_same
 from services.intake.wording import programme_words
 from shared.contracts.model import STAFF
+from shared.contracts.people_commands import CASEWORK
 from shared.hosting import Host
 from shared.messages import Actor
 from shared.problems import Problem
@@ -52,8 +54,12 @@ def _person(host: Host, secrets: Secrets) -> None:
             async with host.pool.acquire() as connection, connection.transaction():
                 found = await person_seen(host, connection, actor, person_id, "person_page")
                 cases = await queries.cases_of_person(connection, found.id, actor.units)
-                looks = await queries.looks(connection, found.id, None, 20)
+                merged = await merged_of(connection, found.id)
+                looks = await queries.looks(connection, [found.id, *merged], None, 20)
+                version = await queries.version_of_person(connection, found.id)
                 alike = await perhaps_the_same(connection, found, actor.units)
+                unseen = await seeing.hidden(host, connection, actor, [one.id for one in alike])
+                alike = [one for one in alike if one.id not in unseen]
                 people = [one.id for one in alike]
                 if people:
                     await queries.note_look(
@@ -74,6 +80,8 @@ def _person(host: Host, secrets: Secrets) -> None:
             is_running=any(stored.case.state in RUNNING for stored in cases),
             looks=with_reasons(looks.rows, found),
             alike=alike,
+            version=version,
+            may_merge=bool(actor.roles & CASEWORK),
             programme_words=programme_words(host.service.programmes),
         )
 

@@ -105,6 +105,27 @@ async def person(connection: Connection, person_id: UUID) -> Person | None:
     return Person.model_validate_json(text) if text else None
 
 
+async def version_of_person(connection: Connection, person_id: UUID) -> int | None:
+    found: int | None = await connection.fetchval("SELECT version FROM person WHERE id = $1", person_id)
+    return found
+
+
+async def names_behind_glass(
+    connection: Connection, ids: Iterable[UUID], actor: Actor, now: datetime
+) -> dict[str, str]:
+    """The names of those of the ids for whom the actor broke the glass within the hour."""
+    rows = await connection.fetch(
+        "SELECT p.id, p.name FROM person p, jsonb_array_elements(p.doc -> 'glass') AS glass "
+        "WHERE p.id = ANY($1::uuid[]) AND (glass ->> 'until')::timestamptz > $2 "
+        "AND (glass ->> 'subject' = $3 OR glass ->> 'looker_id' = $4::text)",
+        sorted(set(ids)),
+        now,
+        actor.subject,
+        str(actor.person_id) if actor.person_id is not None else None,
+    )
+    return {str(row["id"]): row["name"] for row in rows}
+
+
 async def units_of_person(connection: Connection, person_id: UUID) -> set[str]:
     """The units in which somebody has a case, stands for a host or a partner, is a buddy, a mentor, a role
     model or a colleague."""
@@ -202,14 +223,14 @@ async def note_look(
     )
 
 
-async def looks(connection: Connection, person_id: UUID, cursor: str | None, limit: int = PAGE) -> Found:
-    """Who looked at somebody, the latest first."""
+async def looks(connection: Connection, ids: Iterable[UUID], cursor: str | None, limit: int = PAGE) -> Found:
+    """Who looked at somebody under any of their ids, the latest first."""
     after = read_cursor(cursor)
     rows = await connection.fetch(
         "SELECT position, looked_at, subject, looker_id, at_what FROM look "
-        "WHERE person_ids @> ARRAY[$1::uuid] AND ($2::bigint IS NULL OR position < $2) "
+        "WHERE person_ids && $1::uuid[] AND ($2::bigint IS NULL OR position < $2) "
         "ORDER BY position DESC LIMIT $3",
-        person_id,
+        sorted(set(ids)),
         int(after[0]) if after else None,
         limit + 1,
     )

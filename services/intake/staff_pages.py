@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import Response
 
-from services.intake import queries, staff_queries
+from services.intake import queries, seeing, staff_queries
 from services.intake.registers import Duty, UnitFile
 from services.intake.settling import today_in
 from services.intake.staff_queries import Colleague
@@ -102,6 +102,8 @@ async def _role_models(
 ) -> list[tuple[Any, Any]]:
     ids = [one.person_id for one in kept.role_models]
     people = await staff_queries.people(connection, ids)
+    unseen = await seeing.hidden(host, connection, actor, people)
+    people = {id_: person for id_, person in people.items() if id_ not in unseen}
     if people:
         await queries.note_look(connection, actor, "role_models", people, host.service.clock())
     return [(one, people[one.person_id]) for one in kept.role_models if one.person_id in people]

@@ -10,13 +10,15 @@ from datetime import date
 from typing import Any
 
 from services.intake.documents import CaseFile
+from services.intake.erasing import OVER
 from services.intake.rules import Standing, earliest, longest_chain, order_by, standings
 from shared.programmes import Rules
 
 
 def why_not_yet(case: CaseFile, rules: Rules, country: str, today: date) -> dict[str, Any]:
     """The answer for one case, as JSON; `longest_chain` are the steps that decide the day of the start."""
-    found = standings(case, rules, country, today)
+    # Of a case that is over nothing is missing any more.
+    found = () if case.state in OVER else standings(case, rules, country, today)
     start = earliest(case, found, country, today, "match", "start")
     return {
         "case_id": str(case.id),
