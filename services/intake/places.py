@@ -2,8 +2,8 @@
 
 Pure, and the one place that decides whether matching is told of a place. Guarantee: a place is told of
 exactly while whoever offers it takes somebody: they are available, their appetite does not say no, and a
-mentor's certificates hold that the place's programmes ask of mentors. Otherwise it rests, and what was told
-is taken back. It tells matching everything there is to weigh, and neither a name nor an address.
+mentor's age and certificates are those that the place's programmes ask of mentors. Otherwise it rests, and
+what was told is taken back. It tells matching everything there is to weigh, neither a name nor an address.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Literal
 
-from services.intake.asked_of_mentors import lacking, newly_due, rules_asking
+from services.intake.asked_of_mentors import lacking, newly_due, rules_asking, rules_of, too_young
 from services.intake.desk import Codes, Errors, check_codes, refuse, unit_of
 from services.intake.documents import HostFile, Mentor, Place, State
-from services.intake.referral import age
 from services.intake.rules import unknown_codes
 from services.intake.settling import location_of, today_in
 from shared.contracts.intake import PlaceOffered, PlaceWithdrawn
-from shared.contracts.model import Event, Party
+from shared.contracts.model import Event, Location, Party
 from shared.contracts.register_commands import ChangePlace, OfferPlace, WithdrawPlace
 from shared.messages import Decision, Message, Refused, Stale
 from shared.programmes import Programmes, Unit
@@ -43,7 +42,11 @@ def why_resting(place: Place, owner: HostFile | Mentor, programmes: Programmes, 
     """Why nobody may be proposed for the place now, as a code of `place_withdraw_reasons`; None: they may."""
     if owner.state != "available" or owner.appetite in TAKES_NOBODY:
         return "takes_nobody"
-    if isinstance(owner, Mentor) and lacking(owner, place.programmes, place.unit, programmes, today):
+    if not isinstance(owner, Mentor):
+        return None
+    if any(too_young(owner, one, today) for one in rules_of(place.programmes, place.unit, programmes, today)):
+        return "mentor_too_young"
+    if lacking(owner, place.programmes, place.unit, programmes, today):
         return "certificate_missing"
     return None
 
@@ -127,15 +130,23 @@ def offer_place(state: State, message: Message, programmes: Programmes, now: dat
         field = "host_id" if said.host_id else "mentor_id"
         raise Refused("unknown_host" if said.host_id else "unknown_mentor", field=field, status=404)
     unit_of(programmes, owner.unit, message)
+    if state.place is not None and owner.id not in (state.place.host_id, state.place.mentor_id):
+        raise Refused("place_of_another", field="place_id")
     unit = unit_of(programmes, said.unit or owner.unit, message)
     place = Place(
         id=state.ids["place"],
         unit=unit.id,
         kind=owner.kind if isinstance(owner, HostFile) else "volunteer",
-        location=location_of(unit, said.postcode or owner.postcode),
+        location=_where(state, owner, unit, said.postcode or owner.postcode),
         **said.model_dump(include=SHARED),
     )
     return _told(state, place, owner, unit, programmes, now)
+
+
+def _where(state: State, owner: HostFile | Mentor, unit: Unit, postcode: str | None) -> Location | None:
+    """Where the place is; of a protected mentor's nobody is told."""
+    is_hidden = any(one is not None and one.id == owner.id and one.protected for one in state.seen)
+    return None if is_hidden else location_of(unit, postcode)
 
 
 def change_place(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
@@ -152,7 +163,7 @@ def change_place(state: State, message: Message, programmes: Programmes, now: da
         if (value := getattr(said, name)) is not None
     }
     if said.postcode is not None:
-        new["location"] = location_of(unit, said.postcode)
+        new["location"] = _where(state, owner, unit, said.postcode)
     place = state.place.model_copy(update=new)
     return _told(state, place, owner, unit, programmes, now)
 
@@ -201,13 +212,7 @@ def _faults(
         rules = programmes.rules(programme, unit.id, today)
         if place.kind not in rules.host_kinds:
             errors.append(("host_kind_outside_programme", "programmes", "not for this kind of host"))
-        too_young = (
-            rules.mentor_age_min is not None
-            and isinstance(owner, Mentor)
-            and owner.birth_date is not None
-            and age(owner.birth_date, today) < rules.mentor_age_min
-        )
-        if too_young:
+        if isinstance(owner, Mentor) and too_young(owner, rules, today):
             errors.append(("mentor_too_young", "mentor_id", "below the programme's age for mentors"))
     if place.hours_per_week is not None and place.hours_per_week.min > place.hours_per_week.max:
         errors.append(("min_above_max", "hours_per_week", "the least is more than the most"))
