@@ -96,6 +96,8 @@ def register_mentor(state: State, message: Message, programmes: Programmes, now:
     errors += check_known(said.partner_id, state.partner, "unknown_partner", "partner_id")
     refuse((*unknown_codes(programmes.codes, _codes(said)), *check_postcode(said.postcode), *errors))
     new = {"unit": unit.id, **said_again(said, SAID)}
+    if contact.protected:
+        new["postcode"] = None
     if known is None:
         mentor = Mentor(id=state.ids["mentor"], state="enquired" if said.enquiry else "available", **new)
     else:

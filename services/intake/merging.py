@@ -18,7 +18,7 @@ from uuid import UUID
 from services.intake import telling
 from services.intake.casework import age_known
 from services.intake.documents import CaseFile, Person, PersonKey, State
-from services.intake.erasing import OVER, RUNNING
+from services.intake.erasing import OVER, RUNNING, check_units
 from services.intake.fields import email_address, phone_number
 from services.intake.national_id import compact
 from services.intake.people import Matter, Timers, along, key_text, number_of, reachable
@@ -48,6 +48,11 @@ def merge(
     if person.controller != other.controller:
         # Told as if there were nobody: a person exists within one controller.
         raise Refused("not_found", field="other_id", status=404)
+    for one, units in (
+        (person, _units(state, person.id, ())),
+        (other, _units(state, other.id, _parts(state))),
+    ):
+        check_units(one, units, message, programmes)
     if len({number_of(person, secrets), number_of(other, secrets)} - {None}) > 1:
         raise Refused("two_national_ids", field="other_id")
     if state.mentor is not None or state.staff is not None or any(state.hosts):
@@ -82,6 +87,18 @@ def merge(
         ),
     )
     return Decision(after, events=(*news, *told, *events), timers=timers)
+
+
+def _parts(state: State) -> tuple[Any, ...]:
+    """What else the other one has a part in: of the one that stays it is not among the rows."""
+    return (state.mentor, state.staff, *state.hosts, *state.partners, *state.units)
+
+
+def _units(state: State, person_id: UUID, parts: tuple[Any, ...]) -> frozenset[str]:
+    """The units that one of the two has something to do with."""
+    cases = (one for one in state.cases if one and person_id in (one.person_id, one.guardian_id))
+    enquiries = (one for one in state.enquiries if one and one.person_id == person_id)
+    return frozenset(one.unit for one in (*cases, *enquiries, *parts) if one is not None)
 
 
 def _of_one(case: CaseFile, other: UUID, person: UUID) -> CaseFile:

@@ -109,7 +109,7 @@ async def _merged(connection: Connection, body: MergePersons) -> Refs:
         for name in ("cases", "person_keys", "enquiries", "merged")
     }
     both["merged"] = tuple(id_ for id_ in both["merged"] if id_ != body.other_id)
-    parts = {name: other[name] for name in ("mentor", "staff", "hosts") if name in other}
+    parts = {name: other[name] for name in ("mentor", "staff", "hosts", "partners", "units") if name in other}
     return {"person": body.person_id, "other": body.other_id, **both, **parts}
 
 

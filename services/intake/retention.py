@@ -18,7 +18,7 @@ from services.intake.documents import CaseFile, HostFile, Mentor, State
 from services.intake.erasing import ERASED, OVER, Leaving, RetentionOver, gone
 from services.intake.settling import rules_of, today_in
 from shared.messages import Decision, Ignored, Message, Schedule
-from shared.programmes import Programmes
+from shared.programmes import Programmes, Unit
 from shared.transitions import Does, Lifecycle
 
 LEFT = ("declined", "retired")
@@ -42,10 +42,13 @@ def kept_until(part: Part, programmes: Programmes, now: datetime) -> date:
     ended_on = part.ended_on or today_in(part.unit, programmes, now)
     if isinstance(part, CaseFile):
         return months_later(ended_on, rules_of(part, programmes).retention_months)
-    # A host or a mentor is of no one programme: the unit's longest.
-    unit = programmes.unit(part.unit)
-    months = (programmes.rules(one, unit.id, ended_on).retention_months for one in unit.programmes)
-    return months_later(ended_on, max(months))
+    # A host or a mentor is of no one programme.
+    return months_later(ended_on, longest_kept(programmes.unit(part.unit), programmes, ended_on))
+
+
+def longest_kept(unit: Unit, programmes: Programmes, on: date) -> int:
+    """The most months that a programme of the unit keeps its people."""
+    return max(programmes.rules(one, unit.id, on).retention_months for one in unit.programmes)
 
 
 def retention_over(
@@ -64,13 +67,13 @@ def retention_over(
     if any(one is not None and one.state in ("asked", "confirmed") for one in state.enquiries):
         return Ignored("something_has_begun")
     days = [(kept_until(part, programmes, now), part.unit) for part in parts]
-    due_at = max((_morning(*day, programmes) for day in days), default=now)
+    due_at = max((morning(*day, programmes) for day in days), default=now)
     if due_at > now:
         return Decision(state, timers=(Schedule(due_at, message.body),))  # type: ignore[arg-type]
     return gone(leaving, programmes, now)
 
 
-def _morning(day: date, unit: str, programmes: Programmes) -> datetime:
+def morning(day: date, unit: str, programmes: Programmes) -> datetime:
     return datetime.combine(day, time(4), ZoneInfo(programmes.unit(unit).time_zone))
 
 
@@ -82,7 +85,9 @@ def _people(part: Part) -> tuple[UUID, ...]:
     if isinstance(part, CaseFile):
         people = (part.person_id, *((part.guardian_id,) if part.guardian_id is not None else ()))
         return people if part.state != ERASED else ()
-    return (part.contact_person_id,) if isinstance(part, HostFile) else (part.id,)
+    if isinstance(part, HostFile):
+        return (part.contact_person_id, *((part.buddy_id,) if part.buddy_id is not None else ()))
+    return (part.id,)
 
 
 def keeping(lifecycle: Lifecycle) -> Lifecycle:
@@ -105,7 +110,7 @@ def _then_kept(aggregate: str, does: Does) -> Does:
         if before is not None and is_over(before):
             return result
         ended = part.model_copy(update={"ended_on": today_in(part.unit, programmes, now)})
-        at = _morning(kept_until(ended, programmes, now), ended.unit, programmes)
+        at = morning(kept_until(ended, programmes, now), ended.unit, programmes)
         timers = tuple(Schedule(at, RetentionOver(person_id=one)) for one in _people(ended))
         return replace(
             result,

@@ -13,13 +13,15 @@ from uuid import UUID
 
 from services.intake import telling
 from services.intake.documents import Person, State
+from services.intake.erasing import Leaving, RetentionOver
 from services.intake.registers import Duty, RoleModel, Staff, UnitFile
+from services.intake.retention import longest_kept, months_later, morning
 from services.intake.rules import unknown_codes
 from services.intake.settling import today_in
 from shared.contracts.intake_commands import ContactDetails
 from shared.contracts.model import Code, Language, Timer, derived_id
 from shared.contracts.people_commands import RegisterRoleModel, RegisterStaff, SetDuty, SetGroupMembers
-from shared.messages import Decision, Ignored, Message, Refused
+from shared.messages import Decision, Ignored, Message, Refused, Schedule
 from shared.programmes import Programmes, Unit
 
 GROUP_TOPICS: tuple[Code, ...] = (
@@ -214,19 +216,50 @@ def register_role_model(
     errors = unknown_codes(programmes.codes, codes)
     if errors:
         raise Refused("unknown_code", field=errors[0][1], status=422, errors=errors)
-    if said.person_id is not None and (state.person is None or state.person.controller != unit.controller):
-        raise Refused("not_found", field="person_id", status=404)
+    if said.person_id is not None:
+        _check_known(state, unit, message)
     before = unit_of(state, unit.id)
     model = RoleModel(person_id=state.ids["person"], industries=said.industries, languages=said.languages)
     is_ours = model.person_id in {one.person_id for one in before.role_models}
-    person = state.person if state.person is not None and not is_ours else _person(state, said.contact, unit)
     others = tuple(one for one in before.role_models if one.person_id != model.person_id)
+    if said.removed:
+        if not is_ours:
+            raise Refused("not_found", field="person_id", status=404)
+        return _taken_off(state, before.model_copy(update={"role_models": others}), programmes, now)
+    is_theirs_alone = is_ours and not _is_more(state)
+    keeps = state.person is not None and not is_theirs_alone
+    person = state.person if state.person is not None and keeps else _person(state, said.contact, unit)
     changed = before.model_copy(update={"role_models": (*others, model)})
     return Decision(
         replace(state, unit=changed, person=person),
         events=(telling.contact(person),) if person is not state.person else (),
         answer={"person_id": person.id},
     )
+
+
+def _check_known(state: State, unit: Unit, message: Message) -> None:
+    """Whoever is named by their id is somebody whom the actor's units know. Raises `Refused`."""
+    person, actor = state.person, message.actor
+    known = actor is None or bool(Leaving.of(state).units & actor.units)
+    if person is None or person.controller != unit.controller or not known:
+        raise Refused("not_found", field="person_id", status=404)
+    if person.merged_into is not None:
+        raise Refused("merged_into_another", field="person_id", merged_into=str(person.merged_into))
+
+
+def _is_more(state: State) -> bool:
+    """Whether somebody is more than a role model, and known by what was said there."""
+    parts = (state.mentor, state.staff, *state.cases, *state.hosts, *state.partners, *state.enquiries)
+    return any(one is not None for one in parts)
+
+
+def _taken_off(state: State, changed: UnitFile, programmes: Programmes, now: datetime) -> Decision[State]:
+    """No role model any more; whoever is nothing else is kept as long as others of the unit are."""
+    unit = programmes.unit(changed.unit)
+    today = today_in(unit.id, programmes, now)
+    until = months_later(today, longest_kept(unit, programmes, today))
+    due = Schedule(morning(until, unit.id, programmes), RetentionOver(person_id=state.ids["person"]))
+    return Decision(replace(state, unit=changed), timers=(due,), answer={"person_id": state.ids["person"]})
 
 
 def unit_of(state: State, unit: str) -> UnitFile:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.intake.closing import AT_ONCE, LEFT, CloseOnTheDay, HandOver, LookForLeft
+from services.intake.people_rows import everything
 from services.intake.staffing import StaffSeen, unit_row
 from shared.access import person_of
 from shared.contracts.intake_commands import AssignCase
@@ -68,8 +69,9 @@ async def _rows(connection: Connection, message: Message, issuer: str | None) ->
             both = (said.person_id, said.stands_in_for)
             return {"unit": unit_row(said.unit), "colleagues": tuple(one for one in both if one)}
         case RegisterRoleModel() as said:
-            person_id = said.person_id or derived_id("role_model", message.id)
-            return {"unit": unit_row(said.unit), "person": person_id}
+            if said.person_id is None:
+                return {"unit": unit_row(said.unit), "person": derived_id("role_model", message.id)}
+            return {"unit": unit_row(said.unit), **await everything(connection, said.person_id)}
         case CloseUnit() as said:
             found = await connection.fetch(A_CASE_OF_EACH_PROGRAMME, said.unit, list(LEFT["case"].over))
             return {

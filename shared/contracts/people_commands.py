@@ -115,6 +115,7 @@ class RegisterRoleModel(IntakeCommand):
     contact: ContactDetails
     industries: tuple[Code, ...] = ()
     languages: tuple[Code, ...] = ()
+    removed: bool = Field(default=False, description="They are no role model any more.")
 
 
 class CloseUnit(IntakeCommand):
