@@ -17,11 +17,11 @@ demo: $(DEMO)
 	@$(RUN) -m demo
 
 test: $(TEST)
-	@$(RUN) -m pytest -m "not real and not browser"
+	@$(RUN) -m pytest -m "not real and not browser and not fuzz"
 
 test-real: $(TEST)
 	@tests/servers/install.sh kafka browser
-	@$(RUN) -m pytest -m "real or browser"
+	@$(RUN) -m pytest -m "real or browser or fuzz"
 
 bench: $(TEST)
 	@tests/servers/install.sh kafka

@@ -16,6 +16,7 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()
 WHERE_TO_FIND = {
     "real": "on a real Apache Kafka (make test-real)",
     "browser": "in Chromium (make test-real)",
+    "fuzz": "of thousands of requests (make test-real)",
     "plain": "that need neither (make test)",
 }
 
@@ -79,7 +80,9 @@ def pytest_report_header() -> str:
 def pytest_deselected(items: list[pytest.Item]) -> None:
     left_out = items[0].config.stash.setdefault(LEFT_OUT, Counter())
     for item in items:
-        left_out[next((name for name in ("real", "browser") if item.get_closest_marker(name)), "plain")] += 1
+        left_out[
+            next((name for name in ("real", "browser", "fuzz") if item.get_closest_marker(name)), "plain")
+        ] += 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

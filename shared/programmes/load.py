@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -107,7 +108,13 @@ def load(folder: FilePath | None = None) -> Programmes:
     Raises DefinitionError with all faults of all files.
     """
     folder = folder or FilePath(os.environ.get("PROGRAMMES_DIR") or FilePath(__file__).parent)
-    files = {path.stem: File.read(path) for path in sorted(folder.glob("*.toml"))}
+    return _load(folder, tuple((path, path.read_bytes()) for path in sorted(folder.glob("*.toml"))))
+
+
+@lru_cache(maxsize=4)
+def _load(folder: FilePath, contents: tuple[tuple[FilePath, bytes], ...]) -> Programmes:
+    """The same bytes are read once in a process, however many services it holds."""
+    files = {path.stem: File.read(path, content) for path, content in contents}
     for needed in ("codes", "units"):
         if needed not in files:
             missing = File(folder / f"{needed}.toml")
@@ -140,11 +147,11 @@ class File:
     faults: list[str] = field(default_factory=list)
 
     @classmethod
-    def read(cls, path: FilePath) -> File:
+    def read(cls, path: FilePath, content: bytes) -> File:
         """The file; one that is no TOML or no UTF-8 has that fault and no tables."""
         file = cls(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = content.decode("utf-8")
             file.tables = tomllib.loads(text)
             file.lines = key_lines(text)
         except UnicodeDecodeError as error:

@@ -16,7 +16,8 @@ import pytest_asyncio
 from demo.stack import CREATE, Stack, running
 from shared.access import ROLES
 
-CASES_PER_OPERATION = 6
+pytestmark = pytest.mark.fuzz
+CASES_PER_OPERATION = 10
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
