@@ -73,7 +73,7 @@ class Placement(Document):
     """Placement (forløb): one round of a case. Its id is the match's.
 
     `agreed` comes from matching and `cleared_on` from intake, in either order; the placement starts
-    when both are there and the agreed day has come.
+    when both are there and the agreed day has come, but not before `earliest_start`, which intake says.
     """
 
     id: UUID
@@ -86,6 +86,7 @@ class Placement(Document):
     parties: tuple[Party, ...] = ()
     agreed: Agreed | None = None
     cleared_on: date | None = None
+    earliest_start: date | None = None
     goals: tuple[Goal, ...] = ()
     started_on: date | None = None
     ended_on: date | None = None

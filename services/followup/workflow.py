@@ -2,7 +2,8 @@
 
 Two things must be true before a placement starts: matching's `MatchAgreed` and intake's `StartCleared`
 of the same round. They come in any order, each finds the row of that round (its id follows from case
-and round), and the later one plans the start; a timer starts it on the agreed day. If the clearing
+and round), and the later one plans the start; a timer starts it on the agreed day, or on the earliest
+one that intake allows, whichever is later. If the clearing
 never comes, another timer says so with `PlacementEnded` (`failed_match`), which frees the place.
 
 A running placement has check-ins on its programme's cadence: the next one is booked when the last was
@@ -111,11 +112,12 @@ def clear(state: State, message: Message, rules: Programmes, now: datetime) -> D
     placement = before.model_copy(
         update={
             "cleared_on": local_day(now, rules.unit(body.unit).time_zone),
+            "earliest_start": body.earliest_start,
             "goals": body.goals,
             "parties": merged(before.parties, body.parties),
         }
     )
-    if placement.state == "planned":
+    if placement.state == "planned" and placement.earliest_start == before.earliest_start:
         return Decision(replace(state, placement=placement))
     return plan(state, message, placement, rules, now)
 
@@ -128,7 +130,8 @@ def plan(
     if placement.agreed is None:
         cleared = placement.model_copy(update={"state": "cleared"})
         return Decision(replace(state, placement=cleared, case=case))
-    begins_at = local_moment(placement.agreed.starts_on, zone(rules, placement))
+    begins_on = max(placement.agreed.starts_on, placement.earliest_start or placement.agreed.starts_on)
+    begins_at = local_moment(begins_on, zone(rules, placement))
     if placement.cleared_on is None:
         patience = timedelta(days=own_rules(rules, placement).clocks.silence_days)
         waiting = placement.model_copy(update={"state": "agreed"})
@@ -141,7 +144,8 @@ def plan(
         start_then = Schedule(begins_at, StartPlacement(placement_id=placement.id))
         return Decision(state, timers=(start_then, given_up))
     started = start(state, message, rules, now)
-    return replace(started, timers=(*started.timers, given_up))
+    planned_before = Cancel(StartPlacement(placement_id=placement.id))
+    return replace(started, timers=(*started.timers, given_up, planned_before))
 
 
 def start(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State]:
@@ -289,7 +293,7 @@ PLACEMENT = Lifecycle(
         On(MatchAgreed, "withdrawn", "ended", agree),
         On(StartCleared, "none expected cleared", "cleared", clear),
         On(StartCleared, "agreed", "planned running", clear),
-        On(StartCleared, "planned", "=", clear),
+        On(StartCleared, "planned", "planned running", clear),
         On(StartHeld, "cleared", "expected", hold),
         On(StartHeld, "planned", "agreed", hold),
         On(StartPlacement, "planned", "running", start),

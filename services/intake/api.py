@@ -296,5 +296,6 @@ async def _ids(request: Request) -> list[UUID]:
 
 def _asyncapi(app: FastAPI) -> None:
     @app.get("/asyncapi.json", include_in_schema=False)
+    @app.get("/intake/asyncapi.json", include_in_schema=False)
     async def asyncapi() -> Response:
         return FileResponse(ASYNCAPI, media_type="application/json")

@@ -28,6 +28,7 @@ from shared.contracts.referral import RegisterReferral
 from shared.hosting import Host
 from shared.language import choose_language
 from shared.messages import Actor, Outcome, Refused
+from shared.postgres import Connection
 from shared.problems import Problem
 
 
@@ -97,7 +98,11 @@ def mount(host: Host) -> None:
 
     @app.get("/intake/api/referrals/{source_reference:path}", tags=["referrals"], response_model=None)
     async def get_referral(request: Request, source_reference: str) -> Response:
-        """Where a referral stands: a publisher's own, or one of the staff's units."""
+        """Where a referral stands: a publisher's own, or one of the staff's units.
+
+        Where staff see the same reference from several sources, the first stands here and the others under
+        `others`.
+        """
         actor = access.actor(request)
         permit(actor)
         own = actor.source if actor.kind == "publisher" else None
@@ -107,10 +112,9 @@ def mount(host: Host) -> None:
                 found = [one for one in found if one.unit in actor.units]
             if not found:
                 raise Problem(404, "not_found")
-            stored = await queries.case(connection, found[0].case_id) if found[0].case_id else None
-        told = stored is not None and may_be_told(actor, stored.case.reply_to_case)
-        case_state = stored.case.state if stored is not None and told else None
-        return JSONResponse(_standing(host, found[0], case_state))
+            shown = [_standing(host, one, await _case_state(connection, actor, one)) for one in found]
+        first, *others = shown
+        return JSONResponse(first | ({"others": others} if others else {}))
 
     @app.post("/intake/api/commands/RegisterReferral", tags=["commands"], response_model=None)
     async def command(request: Request) -> Response:
@@ -127,6 +131,12 @@ def mount(host: Host) -> None:
 
     # The first route that fits is taken, and the generic door was there before.
     app.router.routes.insert(0, app.router.routes.pop())
+
+
+async def _case_state(connection: Connection, actor: Actor, referral: Referral) -> str | None:
+    stored = await queries.case(connection, referral.case_id) if referral.case_id else None
+    told = stored is not None and may_be_told(actor, stored.case.reply_to_case)
+    return stored.case.state if stored is not None and told else None
 
 
 def may_be_told(actor: Actor, reply_to_case: bool) -> bool:

@@ -9,6 +9,7 @@ It does not know what was referred before, nor who somebody is.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -35,6 +36,8 @@ from shared.programmes import Programmes, Rules, Unit, UnknownRulesVersion
 LONGEST_REFERENCE = 200
 MOST_WISHES = 20
 """What is wished, and what is wrong with it, must fit into one event."""
+POSTCODE = re.compile(r"([0-9]{4})(?:,?\s+[^\W\d][^\d]*)?")
+"""Four digits; the name of the town may stand behind them."""
 SCHOOL_PRECONDITIONS = tuple(SchoolPreconditions.model_fields)
 
 
@@ -262,12 +265,17 @@ class _Reading(FieldReader):
         return kind, compact(number)
 
     def _postcode(self, candidate: Fields, place: Unit | None, rules: Rules | None) -> str | None:
-        postcode = self.text(candidate, "postcode", "candidate.")
-        if postcode is None:
+        number = candidate.get("postcode")
+        if isinstance(number, int) and not isinstance(number, bool):
+            candidate = {"postcode": str(number)}
+        text = self.text(candidate, "postcode", "candidate.")
+        if text is None:
             return None
-        if not (postcode.isascii() and postcode.isdigit() and len(postcode) == 4):
+        found = POSTCODE.fullmatch(text)
+        if found is None:
             self.fault("bad_postcode", "candidate.postcode")
             return None
+        postcode = found[1]
         if (
             place is not None
             and rules is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import uuid4
 
 import pytest
@@ -44,6 +44,47 @@ async def test_a_planned_placement_starts_on_the_agreed_day_in_the_units_time_zo
     await run_due(followup.service)
     assert await written(followup) == []
     clock.now = datetime(2026, 3, 8, 23, 0, tzinfo=UTC)
+    await run_due(followup.service)
+    assert await written(followup) == ["PlacementStarted", "CheckInBooked"]
+
+
+@pytest.mark.parametrize(
+    ("starts_on", "earliest", "starts"),
+    [
+        (date(2026, 3, 9), date(2026, 3, 4), date(2026, 3, 9)),
+        (date(2026, 3, 9), date(2026, 3, 9), date(2026, 3, 9)),
+        (date(2026, 3, 9), date(2026, 3, 16), date(2026, 3, 16)),
+        (date(2026, 3, 2), date(2026, 3, 16), date(2026, 3, 16)),
+    ],
+)
+@pytest.mark.parametrize("first", ["agreed", "cleared"])
+async def test_a_placement_starts_on_the_later_of_the_agreed_and_the_earliest_day(
+    followup: Host, clock: Clock, first: str, starts_on: date, earliest: date, starts: date
+) -> None:
+    case = uuid4()
+    halves: list[Event] = [
+        agreed(case, starts_on),
+        cleared(case).model_copy(update={"earliest_start": earliest}),
+    ]
+    for half in halves if first == "agreed" else reversed(halves):
+        await handle(followup.service, [event(half, clock.now)])
+    for day, told in ((starts - timedelta(days=1), []), (starts, ["PlacementStarted", "CheckInBooked"])):
+        clock.now = datetime.combine(day, time(9), UTC)
+        await run_due(followup.service)
+        assert await written(followup) == told
+
+
+async def test_a_start_that_may_come_earlier_or_later_is_planned_anew(followup: Host, clock: Clock) -> None:
+    case = uuid4()
+    may_start = cleared(case)
+    await handle(followup.service, [event(agreed(case, date(2026, 3, 9)), clock.now)])
+    for earliest in (date(2026, 3, 20), date(2026, 3, 30), date(2026, 3, 12)):
+        said = may_start.model_copy(update={"earliest_start": earliest})
+        await handle(followup.service, [event(said, clock.now)])
+    clock.now = datetime(2026, 3, 11, 12, tzinfo=UTC)
+    await run_due(followup.service)
+    assert await written(followup) == []
+    clock.now = datetime(2026, 3, 12, 12, tzinfo=UTC)
     await run_due(followup.service)
     assert await written(followup) == ["PlacementStarted", "CheckInBooked"]
 

@@ -200,3 +200,19 @@ async def test_a_party_is_told_the_names_of_its_own_match_alone(
         "/intake/api/people/names", json=asked, headers={"Authorization": f"Bearer {other}"}
     )
     assert answer.json() == {"names": {}}
+
+
+async def test_staff_see_all_that_has_the_same_reference(intake: Intake, browser: httpx.AsyncClient) -> None:
+    await intake.take(intake.of_kafka(EXAMPLE, source="/one"), intake.of_kafka(EXAMPLE, source="/two"))
+    path = "/intake/api/referrals/VITAS-2026-000123"
+    found = (await browser.get(path, headers=as_(intake, "caseworker"))).json()
+    assert [found["source"], *(one["source"] for one in found["others"])] == ["/one", "/two"]
+    assert {found["case_state"], found["others"][0]["case_state"]} == {"preparing"}
+    elsewhere = await browser.get(path, headers=as_(intake, "caseworker", units=("NO-3222",)))
+    assert elsewhere.status_code == 404
+
+
+async def test_the_messages_are_described_beside_the_rest_of_intake_too(browser: httpx.AsyncClient) -> None:
+    answers = [await browser.get(f"{path}/asyncapi.json") for path in ("", "/intake")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content

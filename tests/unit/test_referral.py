@@ -52,6 +52,14 @@ def test_only_what_is_required_is_enough() -> None:
     assert codes({**least, "candidate": {"given_name": "Bo", "family_name": "Prøve"}}) == []
 
 
+@pytest.mark.parametrize("postcode", [2630, "2630 Taastrup", "2630, Høje Taastrup", " 2630\u00a0"])
+def test_a_postcode_is_read_however_it_is_written(postcode: object) -> None:
+    judged = judge(referral(candidate__postcode=postcode), PROGRAMMES, NOW)
+    assert judged.faults == ()
+    assert judged.referral is not None
+    assert judged.referral.candidate.postcode == "2630"
+
+
 def test_an_empty_document_lacks_every_required_field_at_once() -> None:
     assert {field for _, field in codes({})} == {
         "source_reference",
@@ -90,6 +98,10 @@ CASES = [
     ("bad_email", "candidate.email", referral(candidate__email="amina at example.org")),
     ("bad_phone", "candidate.phone", referral(candidate__phone="none")),
     ("bad_postcode", "candidate.postcode", referral(candidate__postcode="26300")),
+    ("bad_postcode", "candidate.postcode", referral(candidate__postcode=26300)),
+    ("bad_postcode", "candidate.postcode", referral(candidate__postcode="2630 2640")),
+    ("bad_postcode", "candidate.postcode", referral(candidate__postcode="2630Taastrup")),
+    ("malformed", "candidate.postcode", referral(candidate__postcode=True)),
     ("unknown_channel", "channel", referral(channel="pigeon")),
     ("unknown_code", "needs.1", referral(needs=["motivation", "nonsense"])),
     ("referred_in_future", "referred_on", referral(referred_on="2026-11-24")),
