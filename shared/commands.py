@@ -118,7 +118,7 @@ class Door:
         async def command(request: Request) -> Response:
             document: Mapping[str, Any] = {}
             try:
-                document, fields = await _document(request)
+                document, fields = await document_sent(request)
                 outcome = await self._send(model, request, document, fields)
             except Problem as problem:
                 return await self.answer(request, document, problem)
@@ -193,7 +193,7 @@ async def _changes(service: Service, values: Mapping[str, Any]) -> list[str]:
     return [row["type"] for row in rows]
 
 
-async def _document(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+async def document_sent(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
     """The page's own fields of a form, and the command's. Raises `Problem`."""
     form = is_form(request)
     if not form and request.headers.get("content-type", "").split(";")[0].strip() not in JSON_TYPES:

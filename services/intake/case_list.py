@@ -21,8 +21,8 @@ from services.intake import queries, seeing, staff_queries
 from services.intake.case_list_queries import OPEN, OVER, Wanted
 from services.intake.register_api import units_asked
 from services.intake.wording import programme_words, programmes_of, unit_options
+from shared.commands import document_sent
 from shared.contracts.model import STAFF
-from shared.forms import document_of
 from shared.hosting import Host
 from shared.messages import Actor
 from shared.postgres import Connection
@@ -182,7 +182,7 @@ def _rules(host: Host, actor: Actor, today: date) -> list[Rules]:
 def _views(host: Host) -> None:
     async def sent(request: Request) -> tuple[Actor, str, Filters]:
         actor = host.access.staff(request, *STAFF)
-        _, said = document_of(await request.form())
+        _, said = await document_sent(request)
         name = said.get("name")
         if not isinstance(name, str) or not name.strip() or len(name.strip()) > LONGEST_NAME:
             raise Problem(422, "does_not_fit", field="name")

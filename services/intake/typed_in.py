@@ -13,13 +13,14 @@ from starlette.responses import RedirectResponse, Response
 
 from services.intake import door, register_queries
 from services.intake.wording import programme_words, programmes_of, unit_options
+from shared.commands import document_sent
 from shared.contracts.model import STAFF
 from shared.contracts.referral import SchoolPreconditions
-from shared.forms import document_of
 from shared.hosting import Host
 from shared.messages import Actor
 from shared.problems import Problem
 
+PARTS = ("candidate", "school", "guardian")
 SCHOOL_BOXES = tuple(SchoolPreconditions.model_fields)
 
 
@@ -34,7 +35,8 @@ def mount(host: Host) -> None:
     @app.post("/intake/referrals/new", include_in_schema=False)
     async def sent(request: Request) -> Response:
         actor = access.staff(request, *STAFF)
-        _, fields = document_of(await request.form())
+        _, sent_fields = await document_sent(request)
+        fields = in_shape(sent_fields)
         try:
             outcome = await door.refer(host, request, actor, as_document(fields))
         except Problem as problem:
@@ -52,6 +54,15 @@ def mount(host: Host) -> None:
             ]
             return await _page(host, request, actor, fields, errors)
         return RedirectResponse(f"/intake/cases/{outcome.answer['case_id']}", 303)
+
+
+def in_shape(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page of ours can have sent: where it has parts or a list of them, nothing else stands there."""
+    known = {name: value for name, value in fields.items() if isinstance(value, dict) or name not in PARTS}
+    wishes = known.pop("wishes", None)
+    if isinstance(wishes, list):
+        known["wishes"] = [wish for wish in wishes if isinstance(wish, dict)]
+    return known
 
 
 def as_document(fields: Mapping[str, Any]) -> dict[str, Any]:

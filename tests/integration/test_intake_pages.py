@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.intake import metrics
+from shared.commands import LARGEST_BODY_BYTES
 from shared.contracts.intake_commands import (
     DeclineCandidate,
     OrderCertificate,
@@ -232,3 +233,33 @@ async def test_a_case_tells_all_that_is_known_in_every_state_and_language(
 async def person_of_case(intake: Intake, case_id: UUID) -> UUID:
     found: UUID = await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
     return found
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"wishes.0": "x"},
+        {"wishes": "x"},
+        {"candidate": "x"},
+        {"school": "x"},
+        {"candidate.given_name.x": "y"},
+        {"unit.x": "y"},
+        {"wishes.0.industries": "retail", "wishes.1": "x"},
+    ],
+)
+async def test_a_form_of_another_shape_is_asked_again(
+    intake: Intake, browser: httpx.AsyncClient, crafted: dict[str, str]
+) -> None:
+    headers = as_(intake, "caseworker") | {"Accept": "text/html"}
+    answer = await browser.post("/intake/referrals/new", data=crafted, headers=headers)
+    assert answer.status_code == 422
+    assert "<form" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/intake/referrals/new", "/intake/cases/views"])
+async def test_no_form_of_a_page_is_larger_than_a_command(
+    intake: Intake, browser: httpx.AsyncClient, path: str
+) -> None:
+    large = {"name": "x" * (LARGEST_BODY_BYTES + 1)}
+    answer = await browser.post(path, data=large, headers=as_(intake, "caseworker"))
+    assert answer.status_code == 413
