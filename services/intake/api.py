@@ -24,7 +24,7 @@ from services.intake.queries import StoredCase
 from services.intake.register_api import units_asked
 from services.intake.rules import Standing, standings
 from services.intake.sealing import Secrets
-from services.intake.settling import rules_of, today_in
+from services.intake.settling import rules_of, today_in, today_of
 from services.intake.similar import perhaps_the_same
 from services.intake.why import all_steps, why_not_yet
 from shared import contracts
@@ -50,7 +50,7 @@ async def caseworkers_asked(
         return None if caseworker is None else (caseworker,)
     if actor.person_id is None:
         return ()
-    today = host.service.clock().date()
+    today = today_of(actor.units, host.service.programmes, host.service.clock())
     return await staff_queries.whose_cases(connection, actor.person_id, actor.units, today)
 
 

@@ -20,6 +20,7 @@ from services.intake import case_list_queries as lists
 from services.intake import queries, seeing, staff_queries
 from services.intake.case_list_queries import OPEN, OVER, Wanted
 from services.intake.register_api import units_asked
+from services.intake.settling import today_of
 from services.intake.wording import programme_words, programmes_of, unit_options
 from shared.commands import document_sent
 from shared.contracts.model import STAFF
@@ -80,7 +81,7 @@ async def _stood_in_for(host: Host, connection: Connection, actor: Actor) -> fro
     """Those whose cases somebody sees to today beside their own."""
     if actor.person_id is None:
         return frozenset()
-    today = host.service.clock().date()
+    today = today_of(actor.units, host.service.programmes, host.service.clock())
     whose = await staff_queries.whose_cases(connection, actor.person_id, actor.units, today)
     return whose - {actor.person_id}
 
@@ -113,7 +114,7 @@ def _list(host: Host) -> None:
     async def cases(request: Request, cursor: str | None = None) -> Response:
         actor = host.access.staff(request, *STAFF)
         filters = Filters.of(request.query_params)
-        today = host.service.clock().date()
+        today = today_of(actor.units, programmes, host.service.clock())
         async with host.pool.acquire() as connection, connection.transaction():
             stood_in_for = await _stood_in_for(host, connection, actor)
             per_whose = await lists.count_by_whose(connection, actor.units, actor.person_id, stood_in_for)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from services.intake import due_queries, queries, seeing, staff_queries
 from services.intake.due_queries import STANDS
+from services.intake.settling import today_of
 from services.intake.wording import unit_options
 from shared.contracts.model import STAFF
 from shared.hosting import Host
@@ -49,7 +50,9 @@ async def _asked(
     """`mine` or `all`, and whose cases that is; mine, unless there are none or all were asked for."""
     if whose == "all":
         return "all", None
-    mine = await seen_to(connection, actor, host.service.clock().date())
+    mine = await seen_to(
+        connection, actor, today_of(actor.units, host.service.programmes, host.service.clock())
+    )
     return ("all", None) if mine is None else ("mine", mine)
 
 
@@ -80,7 +83,7 @@ def _certificates(host: Host) -> None:
             whose=asked,
             parts=[(how, found) for how in STANDS if (found := [one for one in lines if one.stands == how])],
             unit_names=dict(unit_options(programmes, actor.units)),
-            today=now.date(),
+            today=today_of(actor.units, programmes, now),
         )
 
 
@@ -94,11 +97,10 @@ def _waiting(host: Host) -> None:
             people = {one.person_id for _, listed in found.values() for one in listed}
             unseen = await seeing.hidden(host, connection, actor, people)
             await queries.note_look(connection, actor, "waiting", people - unseen, now)
+        today = today_of(actor.units, host.service.programmes, now)
         word = _word(host, request, actor)
         found = {
             who: (count, seeing.masked(listed, "person_id", unseen, word))
             for who, (count, listed) in found.items()
         }
-        return host.pages.render(
-            request, "waiting.html", actor=actor, whose=asked, found=found, today=now.date()
-        )
+        return host.pages.render(request, "waiting.html", actor=actor, whose=asked, found=found, today=today)

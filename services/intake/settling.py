@@ -9,6 +9,7 @@ until it does not.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,6 +42,12 @@ def rules_of(case: CaseFile, programmes: Programmes) -> Rules:
 def today_in(unit: str, programmes: Programmes, now: datetime) -> date:
     """The unit's own date."""
     return now.astimezone(ZoneInfo(programmes.unit(unit).time_zone)).date()
+
+
+def today_of(units: Collection[str], programmes: Programmes, now: datetime) -> date:
+    """The date for a list over several units: that of the first of them."""
+    known = sorted(unit for unit in units if unit in programmes.units)
+    return today_in(known[0], programmes, now) if known else now.date()
 
 
 def location_of(unit: Unit, postcode: str | None) -> Location | None:

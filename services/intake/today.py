@@ -19,7 +19,7 @@ from services.intake import case_list_queries, due_queries, enquiry_list
 from services.intake.documents import CaseFile
 from services.intake.due_pages import seen_to
 from services.intake.due_queries import Line
-from services.intake.settling import today_in
+from services.intake.settling import today_in, today_of
 from shared.contracts.model import STAFF
 from shared.hosting import Host
 from shared.language import Words
@@ -50,7 +50,7 @@ def mount(host: Host) -> None:
 async def items(host: Host, connection: Connection, actor: Actor, language: str) -> list[dict[str, Any]]:
     """All there is to do, sorted and cut."""
     programmes, now, words = host.service.programmes, host.service.clock(), host.pages.words(language)
-    today = now.date()
+    today = today_of(actor.units, programmes, now)
     mine = await seen_to(connection, actor, today)
     cases = await case_list_queries.due_cases(connection, actor.units, mine, MOST_READ)
     found = [_step(host, case, language, now) for case in cases]
@@ -60,7 +60,7 @@ async def items(host: Host, connection: Connection, actor: Actor, language: str)
             found.append(_certificate(host, line, words, language, now))
     enquiries = await enquiry_list.waiting(connection, actor.units)
     found += enquiry_list.today_items(enquiries, words, today)
-    found += await _for_managers(connection, actor, words, now)
+    found += await _for_managers(connection, actor, words, now, today)
     found += await _unowned(connection, actor.units, words, today)
     found.sort(key=lambda one: (ORDER.index(one["urgency"]), one["due_at"]))
     shown = found if len(found) <= MOST else found[: MOST - 1]
@@ -102,12 +102,11 @@ def _certificate(host: Host, line: Line, words: Words, language: str, now: datet
 
 
 async def _for_managers(
-    connection: Connection, actor: Actor, words: Words, now: datetime
+    connection: Connection, actor: Actor, words: Words, now: datetime, today: date
 ) -> list[dict[str, Any]]:
     if "project_manager" not in actor.roles:
         return []
     looks = await due_queries.broken_glass(connection, actor.units, now)
-    today = now.date()
     return [
         _item(words("today_list.glass"), f"/intake/people/{one.person_id}", today, today, one.person_id)
         for one in looks

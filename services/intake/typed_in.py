@@ -12,6 +12,7 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.intake import door, register_queries
+from services.intake.settling import today_of
 from services.intake.wording import programme_words, programmes_of, unit_options
 from shared.commands import document_sent
 from shared.contracts.model import STAFF
@@ -99,5 +100,5 @@ async def _page(
         programme_words=programme_words(programmes),
         partners=[(str(id_), name) for id_, name in partners],
         school_boxes=SCHOOL_BOXES,
-        today=host.service.clock().date().isoformat(),
+        today=today_of(actor.units, programmes, host.service.clock()).isoformat(),
     )

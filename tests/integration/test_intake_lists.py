@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from services.intake import case_list_queries as lists
 from services.intake.case_list_queries import OPEN, Wanted
-from services.intake.settling import today_in
+from services.intake.settling import today_in, today_of
 from shared.access import person_of
 from shared.contracts.intake_commands import (
     AssignCase,
@@ -39,7 +39,8 @@ HTML = {"Accept": "text/html"}
 async def case(intake: Intake, name: str, caseworker: UUID | None = None, **changes: Any) -> UUID:
     """An open case in preparation of somebody without a national id."""
     given, family = name.split()
-    said = {"candidate__national_id": None, "candidate__national_id_type": None, "candidate__phone": None}
+    said: dict[str, Any] = dict.fromkeys(("candidate__national_id", "candidate__national_id_type"))
+    said |= {"candidate__phone": None}
     said |= {"candidate__given_name": given, "candidate__family_name": family}
     said |= {"candidate__email": f"{given}.{family}@example.org"}
     case_id = await intake.case_of(referral(f"R-{name.replace(' ', '-')}", **{**said, **changes}))
@@ -319,3 +320,18 @@ async def test_a_project_manager_sees_whose_glass_was_broken(
         if one["href"] == f"/intake/people/{person_id}"
     ]
     assert (look["urgency"], look["person_id"]) == ("today", str(person_id))
+
+
+async def test_lists_are_of_the_units_own_day(intake: Intake, browser: httpx.AsyncClient) -> None:
+    # In Denmark it is the next day already.
+    late = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+    intake.host.service = replace(intake.host.service, clock=lambda: late)
+    page = await browser.get("/intake/referrals/new", headers=as_(intake, "caseworker"))
+    assert "2026-11-24" in page.text and "2026-11-23" not in page.text
+    assert today_of({"NO-3222", "DK-0169"}, intake.host.service.programmes, late) == date(2026, 11, 24)
+    assert today_of((), intake.host.service.programmes, late) == date(2026, 11, 23)
+    await intake.case_of(referral())
+    manager = as_(intake, "project_manager") | {"Accept": "application/json"}
+    found = (await browser.get("/intake/fragments/today", headers=manager)).json()
+    unowned = [one for one in found if one["href"] == "/intake/cases?whose=nobody"]
+    assert [one["due_at"] for one in unowned] == ["2026-11-24"]
