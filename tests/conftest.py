@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from demo.embedded.kafka import EmbeddedKafka
 from demo.embedded.mailbox import Mailbox
@@ -11,6 +12,10 @@ from tests.servers.choice import chosen_kafka, chosen_postgres, kafka_kind, post
 from tests.servers.kafka import RealKafka, real_kafka
 from tests.servers.postgres import Databases
 from tests.servers.topics import PARTITIONS
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("makker", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("makker")
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 WHERE_TO_FIND = {

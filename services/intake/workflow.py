@@ -105,7 +105,7 @@ def _settles(message: type[BaseModel], does: Does) -> tuple[On, ...]:
     return (
         On(message, "preparing", "= ready", does),
         On(message, "ready", "= paused", does),
-        On(message, "paused", "= ready matched preparing", does),
+        On(message, "paused", "= ready matched started preparing", does),
         On(message, "matched started", "=", does),
     )
 
