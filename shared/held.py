@@ -1,7 +1,8 @@
 """What a service holds on a person: the same two routes in each, as JSON and as a part of a page.
 
-Guarantee: staff of the daily work alone, and of their own units alone; intake writes down the look, on the
-page that joins the parts. What is held, the service says.
+Guarantee: caseworkers and project managers alone, and of their own units alone; each look is a row of the
+service's own table `look`, written before anything is shown. It does not know who is protected: whom intake
+shows to fewer people is here shown to every caseworker of the unit, and so it is written down here too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from shared.contracts.model import STAFF
+from shared.contracts.people_commands import CASEWORK
 from shared.hosting import Host
 from shared.messages import Actor
 
@@ -24,16 +25,29 @@ def mount(running: Host, held: Held) -> None:
     """Add `/<service>/api/people/{id}/export` and the part that intake's page of it joins."""
     app, name = running.app, running.name
 
+    async def looked_at(request: Request, person_id: UUID) -> dict[str, Any]:
+        actor = running.access.staff(request, *CASEWORK)
+        # Written down first: what nobody could write down is not shown.
+        await running.pool.execute(
+            "INSERT INTO look (looked_at, subject, looker_id, person_id) VALUES ($1, $2, $3, $4)",
+            running.service.clock(),
+            actor.subject,
+            actor.person_id,
+            person_id,
+        )
+        return await held(actor, person_id)
+
     @app.get(f"/{name}/api/people/{{person_id}}/export", tags=["reading"], response_model=None)
     async def export(request: Request, person_id: UUID) -> Response:
         """What this service holds on a person."""
-        actor = running.access.staff(request, *STAFF)
-        return JSONResponse(await held(actor, person_id))
+        return JSONResponse(await looked_at(request, person_id))
 
     @app.get(f"/{name}/fragments/people/{{person_id}}", include_in_schema=False)
     async def part(request: Request, person_id: UUID) -> Response:
-        actor = running.access.staff(request, *STAFF)
-        found = await held(actor, person_id)
+        found = await looked_at(request, person_id)
         return running.pages.render(
-            request, "held_part.html", actor=actor, held={key: value for key, value in found.items() if value}
+            request,
+            "held_part.html",
+            actor=running.access.staff(request, *CASEWORK),
+            held={key: value for key, value in found.items() if value},
         )

@@ -292,3 +292,18 @@ async def test_followup_tells_what_was_written_to_the_candidate_s_export_alone(
     assert own["cases"][0]["presentation"] == "Kanariefugl" and len(own["placements"]) == 1
     assert not host["cases"] and len(host["part_in_cases_of_others"]) == 2
     assert "Kanariefugl" not in str(host)
+
+
+async def test_what_is_held_is_shown_to_caseworkers_alone_and_each_look_is_written_down(
+    matching: Matching,
+) -> None:
+    case = await matching.case()
+    paths = (
+        f"/matching/api/people/{case.person_id}/export",
+        f"/matching/fragments/people/{case.person_id}",
+    )
+    for role, status in (("coordinator", 403), ("coach", 403), ("project_manager", 200)):
+        async with matching.client(headers=matching.staff(role)) as client:
+            assert [(await client.get(path)).status_code for path in paths] == [status, status]
+    looks = await matching.host.pool.fetch("SELECT subject, person_id FROM look")
+    assert [(one["subject"], one["person_id"]) for one in looks] == [("kirsten", case.person_id)] * 2
