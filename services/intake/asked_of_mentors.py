@@ -1,8 +1,8 @@
 """What is asked of a mentor before they are available, and what of it is missing: calculations, pure.
 
 What is asked stands in the programmes that they serve, or, as long as they serve none, in those of their unit
-that pair candidates with mentors: an interview always, a volunteer agreement and certificates where a
-programme says so.
+that pair candidates with mentors: an interview always, a volunteer agreement, certificates and a birth date
+where a programme says so.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from services.intake.certificates import rule_for
 from services.intake.documents import Mentor, Place
+from services.intake.referral import age
 from shared.contracts.intake import CertificateDue
 from shared.contracts.model import Party
 from shared.programmes import Certificate as CertificateRule
@@ -66,7 +67,7 @@ def _lacking(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, 
 
 
 def missing(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, ...]:
-    """What must still be done: `interview`, `agreement`, or the kind of a certificate."""
+    """What must still be done: `interview`, `agreement`, `birth_date`, or the kind of a certificate."""
     rules = tuple(rules)
     asked = {"interview", *(one for each in rules for one in each.mentor_intake)}
     lacks = []
@@ -74,7 +75,16 @@ def missing(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, .
         lacks.append("interview")
     if "agreement" in asked and mentor.agreement_signed_on is None:
         lacks.append("agreement")
+    if mentor.birth_date is None and any(each.mentor_age_min is not None for each in rules):
+        lacks.append("birth_date")
     return (*lacks, *_lacking(mentor, rules, today))
+
+
+def too_young(mentor: Mentor, rules: Rules, today: date) -> bool:
+    """Whether somebody is known to be younger than a programme's mentors are."""
+    if rules.mentor_age_min is None or mentor.birth_date is None:
+        return False
+    return age(mentor.birth_date, today) < rules.mentor_age_min
 
 
 def stage(mentor: Mentor, rules: Iterable[Rules], today: date) -> Stage:

@@ -108,7 +108,11 @@ def close_unit(state: State, message: Message, programmes: Programmes, now: date
     said = message.body
     assert isinstance(said, CloseUnit)
     _check_target(state, said, message, programmes)
-    if message.actor is None or said.caseworker != message.actor.person_id:
+    asking = message.actor.person_id if message.actor is not None else None
+    owner = said.caseworker or asking
+    if owner is None:
+        raise Refused("does_not_fit", field="caseworker", status=422)
+    if owner != asking:
         check_caseworker(state.staff, said.hand_over_to)
     today = today_in(said.unit, programmes, now)
     closes_on = said.closes_on or today
@@ -116,7 +120,7 @@ def close_unit(state: State, message: Message, programmes: Programmes, now: date
         update={
             "closed_on": closes_on,
             "handed_to": said.hand_over_to,
-            "new_caseworker": said.caseworker,
+            "new_caseworker": owner,
         }
     )
     state = replace(state, unit=unit)

@@ -12,8 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from services.intake import telling
-from services.intake.documents import Person
+from services.intake.documents import HostFile, Person
 from services.intake.fields import email_address, phone_number
+from services.intake.registers import Partner
 from services.intake.rules import unknown_codes
 from services.intake.settling import today_in
 from shared.contracts.intake import Contact
@@ -53,9 +54,11 @@ def past_day(said: date | None, field: str, unit: str, programmes: Programmes, n
     return said or today
 
 
-def check_known(id_: object, found: object, code: str, field: str) -> Errors:
-    """What somebody is said to belong to has to be registered."""
-    return ((code, field, "it is not registered"),) if id_ is not None and found is None else ()
+def check_known(id_: object, found: HostFile | Partner | None, unit: str, code: str, field: str) -> Errors:
+    """What somebody is said to belong to has to be registered in the unit."""
+    if id_ is None or (found is not None and found.unit == unit):
+        return ()
+    return ((code, field, "it is not registered in the unit"),)
 
 
 def check_postcode(postcode: str | None) -> Errors:

@@ -78,7 +78,7 @@ def register_host(state: State, message: Message, programmes: Programmes, now: d
         raise Stale("host's contact person")
     contact, errors = person(state.person, state.ids["person"], said.contact_person, unit, "contact_person")
     codes: Codes = {"channel": ("channels", [said.channel]), "appetite": ("appetite", [said.appetite])}
-    errors += check_known(said.partner_id, state.partner, "unknown_partner", "partner_id")
+    errors += check_known(said.partner_id, state.partner, unit.id, "unknown_partner", "partner_id")
     refuse((*unknown_codes(programmes.codes, codes), *check_postcode(said.postcode), *errors))
     new = {"unit": unit.id, "kind": said.kind, "name": said.name}
     new |= said_again(said, ("channel", "postcode", "partner_id", "appetite"))

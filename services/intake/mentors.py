@@ -92,8 +92,8 @@ def register_mentor(state: State, message: Message, programmes: Programmes, now:
         gender=said.gender,
     )
     errors += _faults(said, today_in(unit.id, programmes, now))
-    errors += check_known(said.host_id, state.host, "unknown_host", "host_id")
-    errors += check_known(said.partner_id, state.partner, "unknown_partner", "partner_id")
+    errors += check_known(said.host_id, state.host, unit.id, "unknown_host", "host_id")
+    errors += check_known(said.partner_id, state.partner, unit.id, "unknown_partner", "partner_id")
     refuse((*unknown_codes(programmes.codes, _codes(said)), *check_postcode(said.postcode), *errors))
     new = {"unit": unit.id, **said_again(said, SAID)}
     if contact.protected:

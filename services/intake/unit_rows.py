@@ -78,7 +78,7 @@ async def _rows(connection: Connection, message: Message, issuer: str | None) ->
                 "unit": unit_row(said.unit),
                 "units": (unit_row(said.hand_over_to),),
                 "cases": tuple(row["id"] for row in found),
-                "staff": said.caseworker,
+                **({"staff": said.caseworker} if said.caseworker is not None else {}),
             }
         case CloseOnTheDay() as due:
             return {"unit": unit_row(due.unit), "units": (unit_row(due.to),)}

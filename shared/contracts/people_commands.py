@@ -126,5 +126,5 @@ class CloseUnit(IntakeCommand):
     work_follows: ClassVar[bool] = True
     unit: str
     hand_over_to: str
-    caseworker: UUID
+    caseworker: UUID | None = Field(default=None, description="The new owner; else whoever asks.")
     closes_on: date | None = None

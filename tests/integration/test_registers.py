@@ -57,7 +57,8 @@ class Staff:
         return str((await self.does("RegisterHost", **fields))["id"])
 
     async def mentor(self, **said: Any) -> str:
-        fields = {"unit": CORPS, "contact": CONTACT | {"name": "Mia Mentor"}} | said
+        known = {"contact": CONTACT | {"name": "Mia Mentor"}, "birth_date": "1980-05-01"}
+        fields = {"unit": CORPS} | known | said
         return str((await self.does("RegisterMentor", **fields))["id"])
 
 
@@ -302,6 +303,32 @@ async def test_a_protected_mentor_is_not_told_to_whoever_may_not_see_them(
         assert "Selma" not in text and "selma@example.org" not in text
     assert "RegisterMentor" not in await coordinator.page(f"/intake/mentors/{mentor_id}")
     assert "Selma Skjult" in await corps.page(f"/intake/mentors/{mentor_id}")
+
+
+async def test_whoever_a_mentor_belongs_to_is_of_the_same_unit(
+    intake: Intake, town: Staff, corps: Staff
+) -> None:
+    host_id = await town.host()
+    partner = await town.does("RegisterPartner", unit=TOWN, kind="library", name="Biblioteket")
+    for said, code in (
+        ({"host_id": host_id}, "unknown_host"),
+        ({"partner_id": partner["id"]}, "unknown_partner"),
+    ):
+        refused = await corps.asks(
+            "RegisterMentor", unit=CORPS, contact=CONTACT | {"name": "Mia Mentor"}, **said
+        )
+        at = [error["field"] for error in refused.json()["errors"]]
+        assert (refused.status_code, refused.json()["code"], at) == (422, code, [*said])
+
+
+async def test_a_place_is_not_moved_to_somebody_else_by_its_id(intake: Intake, corps: Staff) -> None:
+    one, other = await corps.mentor(), await corps.mentor()
+    place = await corps.does("OfferPlace", mentor_id=one, programmes=["mentorskab"])
+    moved = {"place_id": place["place_id"], "programmes": ["mentorskab"]}
+    refused = await corps.asks("OfferPlace", mentor_id=other, **moved)
+    assert (refused.status_code, refused.json()["code"]) == (409, "place_of_another")
+    assert await intake.pool.fetchval("SELECT mentor_id::text FROM place") == one
+    await corps.does("OfferPlace", mentor_id=one, **moved)
 
 
 async def test_correcting_a_number_does_not_make_an_enquiry_available(

@@ -237,6 +237,15 @@ async def test_what_a_message_in_flight_opens_after_the_closing_is_handed_over_t
     assert (await left_in(intake, HJOERRING))["mentor"] == 1
 
 
+async def test_whoever_closes_a_unit_owns_what_is_handed_over_if_nobody_else_is_named(
+    two_corps: Programmes, intake: Intake
+) -> None:
+    closed = await ask(intake, CloseUnit(unit=AALBORG, hand_over_to=HJOERRING))
+    assert closed.events == ("UnitClosed",)
+    owner = "SELECT doc ->> 'new_caseworker' FROM unit_file WHERE unit = $1"
+    assert await intake.pool.fetchval(owner, AALBORG) == str(MANAGER.person_id)
+
+
 async def test_the_look_for_what_is_left_comes_back_each_day(two_corps: Programmes, intake: Intake) -> None:
     owner = await registered(intake, "Bent", HJOERRING)
     await ask(intake, CloseUnit(unit=AALBORG, hand_over_to=HJOERRING, caseworker=owner))
@@ -390,5 +399,5 @@ async def test_a_form_that_somebody_was_faster_with_is_asked_again_under_the_new
     assert 'name="version" value="3"' in refused.text
     assert "Gem alligevel" in refused.text and 'href="/intake/cases"' in refused.text
     assert (await send(3)).status_code == 303
-    wrong = await send(4, "ResumeCase", reason="illness")
+    wrong = await send(4, "ResumeCase", reason="illness", nothing_of_it="x")
     assert wrong.status_code == 422 and '<option value="illness" selected>' in wrong.text

@@ -143,7 +143,8 @@ class Desk:
 
     def register_mentor(self, **said: Any) -> None:
         contact = ContactDetails(name="Mia Mentor", email="mia@example.org")
-        said = {"contact": contact, "mentor_id": self.ids["mentor"], "unit": self.unit} | said
+        grown_up = {"birth_date": date(1980, 5, 1)}
+        said = {"contact": contact, "mentor_id": self.ids["mentor"], "unit": self.unit} | grown_up | said
         self.send(RegisterMentor(**said), "mentor", "person", "places")
 
     def register_host(self, **said: Any) -> None:

@@ -67,6 +67,37 @@ def test_who_makes_contact_is_available_when_all_that_is_asked_is_done() -> None
     assert desk.is_told_of(place)
 
 
+def test_where_mentors_have_an_age_nobody_is_available_before_theirs_is_known() -> None:
+    desk = Desk()
+    desk.register_mentor(enquiry=True, birth_date=None)
+    desk.of_the_mentor(RecordMentorInterview)
+    desk.of_the_mentor(SignVolunteerAgreement)
+    place = desk.offer()
+    assert (desk.mentor.state, desk.is_told_of(place)) == ("interviewed", False)
+    desk.register_mentor(enquiry=True)
+    assert (desk.mentor.state, desk.is_told_of(place)) == ("available", True)
+
+
+def test_the_place_of_a_mentor_who_turns_out_to_be_too_young_is_not_told_of() -> None:
+    desk = Desk()
+    desk.register_mentor()
+    place = desk.offer()
+    desk.register_mentor(birth_date=date(2001, 1, 1))
+    assert (desk.places[place].state, desk.is_told_of(place)) == ("resting", False)
+    assert [one.reason for one in desk.of_the_last(PlaceWithdrawn)] == ["mentor_too_young"]
+
+
+def test_a_place_that_is_another_mentors_is_not_taken_over_by_its_id() -> None:
+    desk, other = Desk(), Desk()
+    for one in (desk, other):
+        one.register_mentor()
+    place = desk.offer()
+    desk.offer(place)
+    other.places = desk.places
+    with pytest.raises(Refused, match="place_of_another"):
+        other.offer(place)
+
+
 def test_the_order_of_interview_and_agreement_does_not_matter() -> None:
     desk = Desk()
     desk.register_mentor(enquiry=True)
