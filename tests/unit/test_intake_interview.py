@@ -154,7 +154,8 @@ def test_a_birth_date_that_nobody_had_said_says_whether_a_guardian_is_needed() -
 
 
 def test_what_the_referral_did_not_say_of_the_candidate_is_told_at_the_interview() -> None:
-    nothing: dict[str, Any] = {f"candidate__{name}": None for name in ("email", "phone", "postcode", "gender")}
+    unsaid = ("email", "phone", "postcode", "gender")
+    nothing: dict[str, Any] = {f"candidate__{name}": None for name in unsaid}
     story = Story(**nothing)
     assert (story.case.location, story.state.person and story.state.person.channel) == (None, "letter")
     interview(story, email=" amina@example.org ", phone="70 10 20 30", postcode="2630", gender="x")

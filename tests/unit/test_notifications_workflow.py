@@ -82,8 +82,9 @@ class Run:
         self.events: list[Event] = []
 
     def __call__(self, body: Any, now: datetime = NOW) -> Decision[State] | Ignored:
-        refs = concerned(body)
-        state = State(ids=refs, **{name: self.rows.get(id_) for name, id_ in refs.items()})
+        refs: dict[str, Any] = dict(concerned(body))
+        rows: dict[str, Any] = {name: self.rows.get(id_) for name, id_ in refs.items()}
+        state = State(ids=refs, **rows)
         kind = "command" if isinstance(body, RetryMail) else "event"
         message = Message(uuid4(), type(body).__name__, body, now, kind=kind)  # type: ignore[arg-type]
         decision = WORKFLOW.decide(state, message, PROGRAMMES, now)
