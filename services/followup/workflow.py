@@ -230,7 +230,7 @@ def fail(state: State, message: Message, rules: Programmes, now: datetime) -> Do
 
 def hold(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
     """The start is cleared no longer: a planned one waits again, for as long as a match waits at all."""
-    placement = placement_of(state).model_copy(update={"cleared_on": None})
+    placement = placement_of(state).model_copy(update={"cleared_on": None, "earliest_start": None})
     if placement.agreed is None:
         return Decision(replace(state, placement=placement.model_copy(update={"state": "expected"})))
     waiting = plan(state, message, placement, rules, now)

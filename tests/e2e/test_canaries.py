@@ -128,6 +128,9 @@ async def test_a_person_is_nowhere_but_where_they_belong_and_nowhere_once_erased
             await no_leak(stack)
             await erased(visitor, walk, case["person_id"])
             await no_trace(stack)
+            # The stack is everybody's: nobody else is to be proposed this place.
+            await visitor.command("intake", "WithdrawPlace", place_id=walk.place_id)
+            await visitor.settle()
             told = await metrics(stack)
         assert not found_in(logs.getvalue(), (*IDENTITY, WRITTEN))
         assert not found_in(told, (*IDENTITY, WRITTEN))

@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"candidate": {"national_id": "3902612345", "national_id_type": "DK-CPR"}},
         {"bad_national_id"},
     ),
-    "a number where text belongs": ({"candidate": {"postcode": 2630}}, {"malformed"}),
+    "a number where text belongs": ({"candidate": {"phone": 70102030}}, {"malformed"}),
     "a list where an object belongs": ({"candidate": []}, {"malformed"}),
     "everything at once": (
         {
