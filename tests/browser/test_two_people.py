@@ -54,9 +54,9 @@ async def test_the_second_sees_what_the_first_did_and_keeps_the_typed_text(
     await anna.locator('form[action$="/RecordInterview"] button[type=submit]').first.click()
     await expect(anna.locator("body")).to_contain_text("Annas ord")
     await typed(bo, WRITTEN)
-    await bo.locator('form[action$="/RecordInterview"] input[name="profile.hours_per_week.max"]').first.fill(
-        "7"
-    )
+    for limit, hours in (("min", "2"), ("max", "7")):
+        name = f"profile.hours_per_week.{limit}"
+        await bo.locator(f'form[action$="/RecordInterview"] input[name="{name}"]').first.fill(hours)
     await bo.locator('form[action$="/RecordInterview"] button[type=submit]').first.click()
     await expect(bo.locator("main")).to_contain_text("Præsentation eller mål blev skrevet")
     form = bo.locator('form[action$="/RecordInterview"]').first
