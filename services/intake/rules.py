@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from graphlib import TopologicalSorter
 from typing import Literal
 
 import holidays
@@ -19,6 +20,7 @@ from services.intake.documents import CaseFile
 from shared.programmes import Codes, Rules, Step
 
 Before = Literal["match", "start"]
+Lacks = Literal["sub_goal"]
 OF_AGE = 18
 """Years, in Denmark and in Norway."""
 
@@ -28,7 +30,8 @@ class Standing:
     """How one step stands. `waits_on` are the steps it comes after and that are not done yet.
 
     `begin_on` is the first day on which it can be begun, as a certificate ordered; `earliest_on` the first on
-    which it can be done. A certificate that will have lapsed before the start is not done.
+    which it can be done. A certificate that will have lapsed before the start is not done. `lacks` is what
+    the step itself cannot be done without.
     """
 
     step: Step
@@ -37,6 +40,7 @@ class Standing:
     waits_on: tuple[str, ...]
     begin_on: date
     earliest_on: date
+    lacks: Lacks | None = None
 
     @property
     def is_possible_now(self) -> bool:
@@ -113,12 +117,21 @@ def done_on(case: CaseFile, step: Step, on: date) -> date | None:
     if step.kind == "certificate":
         certificate = case.certificates.get(step.code)
         return certificate.shown_on if certificate is not None and certificate.holds(on) else None
+    if lacking(case, step):
+        return None
     days = [
         done.on
         for done in case.done
         if done.step == step.code and (done.round == case.round or not step.each_round)
     ]
     return days[-1] if days else None
+
+
+def lacking(case: CaseFile, step: Step) -> Lacks | None:
+    """What a step cannot be done without and nobody has said yet."""
+    if step.needs == "sub_goals" and not any(goal.sub_goals for goal in case.goals):
+        return "sub_goal"
+    return None
 
 
 def missing(case: CaseFile, rules: Rules, on: date, before: Before) -> tuple[Step, ...]:
@@ -163,27 +176,28 @@ def _standings(
 ) -> tuple[Standing, ...]:
     steps = {step.code: step for step in asked_steps(case, rules, today)}
     found: dict[str, Standing] = {}
-
-    def stand(step: Step) -> Standing:
-        if step.code not in found:
-            before = [stand(steps[code]) for code in step.after if code in steps]
-            done = done_on(case, step, today) if step.code not in lapsing else None
-            begin = _begin_on(case, step, before, country, today)
-            found[step.code] = Standing(
-                step=step,
-                is_done=done is not None,
-                done_on=done,
-                waits_on=tuple(standing.step.code for standing in before if not standing.is_done),
-                begin_on=begin,
-                earliest_on=done
-                or max(
-                    add_working_days(begin, step.lead_days, country),
-                    add_working_days(today, 0, country),
-                ),
-            )
-        return found[step.code]
-
-    return tuple(stand(step) for step in steps.values())
+    # Each after those it waits on: a definition whose steps go in a circle is refused when it is read.
+    for code in TopologicalSorter(
+        {step.code: [before for before in step.after if before in steps] for step in steps.values()}
+    ).static_order():
+        step = steps[code]
+        before = [found[earlier] for earlier in step.after if earlier in steps]
+        done = done_on(case, step, today) if code not in lapsing else None
+        begin = _begin_on(case, step, before, country, today)
+        found[code] = Standing(
+            step=step,
+            is_done=done is not None,
+            done_on=done,
+            waits_on=tuple(standing.step.code for standing in before if not standing.is_done),
+            begin_on=begin,
+            earliest_on=done
+            or max(
+                add_working_days(begin, step.lead_days, country),
+                add_working_days(today, 0, country),
+            ),
+            lacks=lacking(case, step) if done is None else None,
+        )
+    return tuple(found[code] for code in steps)
 
 
 def _begin_on(case: CaseFile, step: Step, before: Iterable[Standing], country: str, today: date) -> date:

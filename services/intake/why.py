@@ -52,6 +52,7 @@ def step_json(standing: Standing, case: CaseFile, start: date, country: str) -> 
         "is_possible_now": standing.is_possible_now,
         "waits_on": list(standing.waits_on),
         "earliest_on": standing.earliest_on.isoformat(),
+        "lacks": standing.lacks,
     }
     if step.kind == "certificate" and not standing.is_done:
         known = case.certificates.get(step.code)

@@ -161,6 +161,9 @@ def _preparation_fits(rules: Rules) -> Iterator[Fault]:
             yield (*at, "code"), f"the step {step.code!r} stands twice", "take one of them out"
         if step.each_round and step.first_round_only:
             yield (*at, "each_round"), "each_round excludes first_round_only", "set one of them to false"
+        if step.needs == "sub_goals" and step.kind != "goals":
+            message = f"the step {step.code!r} agrees no goals, and so no sub-goals"
+            yield (*at, "needs"), message, 'take it out, or give the step kind = "goals"'
         if step.kind == "certificate" and step.code not in shown:
             remedy = "add a table [[version.certificates]] of the candidate with this kind"
             yield (*at, "code"), f"no certificate {step.code!r} is asked of the candidate", remedy

@@ -8,12 +8,14 @@ ONCE, FIRST, EACH = "once", "first", "each"
 
 
 class Asked(NamedTuple):
-    """`rounds`: once for the case, in the first round alone, or anew in each. `where`: of whom."""
+    """`rounds`: once for the case, in the first round alone, or anew in each. `where`: of whom. `sub_goals`:
+    whether goals alone will not do."""
 
     before: str
     kind: str = "step"
     rounds: str = ONCE
     where: str = "always"
+    sub_goals: bool = False
 
 
 GUARDIAN = Asked("match", "consent", where="under_age")
@@ -66,7 +68,7 @@ GATES: dict[str, dict[str, Asked]] = {
         "purpose_stated": Asked("match", rounds=EACH),
         "mentor_kinds_considered": Asked("match"),
         "gradual_start_considered": Asked("start", rounds=EACH),
-        "goals": Asked("start", "goals", EACH),
+        "goals": Asked("start", "goals", EACH, sub_goals=True),
         "cv_begun": Asked("start", rounds=FIRST),
         "host_prepared": Asked("start", rounds=EACH),
     },

@@ -19,9 +19,11 @@ from services.intake.documents import CaseFile
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import Profile
 from shared.contracts.intake_commands import (
+    AgreeGoals,
     AssignCase,
     ChangeWishes,
     DeclineCandidate,
+    GoalInWords,
     PauseCase,
     RecordCertificateShown,
     RecordConsent,
@@ -51,11 +53,13 @@ class Facts:
     consents: dict[str, bool] = field(default_factory=dict)
     shown_until: dict[str, date | None] = field(default_factory=dict)
     job_in_prospect: bool | None = None
+    sub_goals: int = 0
 
     def holds(self, round_: int, on: date, *befores: str) -> bool:
         """Whether everything that is asked before a match, or before a start, is done and holds."""
         return all(
             self._is_done(code, asked.kind, asked.rounds, round_, on)
+            and not (asked.sub_goals and self.sub_goals == 0)
             for code, asked in GATES[self.programme].items()
             if asked.before in befores
             and (round_ == 1 or asked.rounds != FIRST)
@@ -105,6 +109,15 @@ class Watched:
             self.facts.shown_until[code] = self.case.certificates[code].valid_until
         else:
             self.facts.done.add((code, self.case.round))
+        if kind == "goals":
+            self.facts.sub_goals = 1
+
+    def goals(self, sub_goals: tuple[str, ...]) -> None:
+        goal = GoalInWords(title="Møde til tiden", sub_goals=sub_goals)
+        self.story.send(AgreeGoals(case_id=self.story.id, goals=(goal,)))
+        agreed = (code for code, asked in GATES[self.facts.programme].items() if asked.kind == "goals")
+        self.facts.done |= {(code, self.case.round) for code in agreed}
+        self.facts.sub_goals = sum(1 for one in sub_goals if one.strip())
 
     def interview(self, job_in_prospect: bool | None) -> None:
         self.story.send(
@@ -191,6 +204,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("everything"), st.sampled_from(["match", "start"])),
     st.tuples(st.just("step"), st.sampled_from(STEPS)),
     st.tuples(st.just("interview"), st.sampled_from([None, True, False])),
+    st.tuples(st.just("goals"), st.sampled_from([(), ("  ",), ("Tage bussen",), ("Tage bussen", "Ringe")])),
     st.tuples(st.just("take_back"), st.sampled_from(CONSENTS)),
     st.tuples(st.just("show"), st.integers(0, 60)),
     st.tuples(st.just("order"), st.just("police_certificate")),
@@ -304,6 +318,40 @@ def test_whoever_comes_of_age_needs_no_guardian_any_more_and_is_ready_that_day()
     assert story.case.state == "preparing"
     story.wait_days(1)
     assert (story.case.state, story.told[-2:]) == ("ready", ["CaseReady", "ReferralProgressed"])
+
+
+# Goals and sub-goals.
+
+
+def agree(story: Story, *sub_goals: str) -> None:
+    goal = GoalInWords(title="Møde til tiden", sub_goals=sub_goals)
+    story.send(AgreeGoals(case_id=story.id, goals=(goal,)))
+
+
+def test_goals_without_a_sub_goal_are_kept_and_clear_no_start_where_sub_goals_are_agreed() -> None:
+    story = Story("udviklingspraktik").prepare()
+    assert story.case.cleared
+    agree(story)
+    assert (story.told[-1], story.case.cleared) == ("StartHeld", False)
+    assert [goal.title for goal in story.case.goals] == ["Møde til tiden"]
+    assert [(one["code"], one["lacks"]) for one in story.why["steps"]] == [("goals", "sub_goal")]
+    agree(story, "Tage bussen")
+    assert (story.told[-1], story.why["steps"]) == ("StartCleared", [])
+
+
+def test_sub_goals_of_a_round_before_are_agreed_anew_and_lack_nothing_till_then() -> None:
+    story = Story("udviklingspraktik").prepare()
+    for heard in (MatchAgreed, PlacementStarted):
+        story.hear(heard)
+    story.hear(PlacementEnded, how="completed", next_step="new_placement")
+    (goals,) = (one for one in story.why["steps"] if one["code"] == "goals")
+    assert goals["lacks"] is None
+
+
+def test_learning_goals_need_no_sub_goals() -> None:
+    story = Story("skolepraksis").prepare()
+    agree(story)
+    assert (story.case.cleared, story.why["steps"]) == (True, [])
 
 
 # Where a job is in prospect.

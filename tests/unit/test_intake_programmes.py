@@ -29,6 +29,7 @@ def test_a_programme_asks_what_its_documents_ask_and_nothing_else(programme: str
             step.kind,
             EACH if step.each_round else FIRST if step.first_round_only else "once",
             step.only_where or "always",
+            step.needs == "sub_goals",
         )
         for step in rules.preparation
     }
