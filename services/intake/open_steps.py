@@ -27,7 +27,7 @@ def open_steps(case: CaseFile, rules: Rules, country: str, today: date) -> tuple
     found = (
         OpenStep(
             step=one.step.code,
-            who=one.step.who,
+            who=one.who,
             before=one.step.before,
             due_on=due_on(case, one, country),
         )

@@ -85,7 +85,8 @@ def agree_goals(state: State, message: Message, programmes: Programmes, now: dat
 
 
 def record_consent(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
-    """Given or taken back. A step that the guardian does is the guardian's consent, and nobody else's."""
+    """Given or taken back. A step that the guardian does is the guardian's consent, and nobody else's; a
+    guardian whom nobody knows has given none."""
     said = message.body
     assert isinstance(said, RecordConsent)
     work = Casework(state, programmes, now)
@@ -96,5 +97,7 @@ def record_consent(state: State, message: Message, programmes: Programmes, now: 
         if "given_by" in said.model_fields_set:
             raise Refused("guardian_must_consent", field="given_by", status=422)
         given_by = "guardian"
+    if said.given and given_by == "guardian" and work.case.guardian_id is None:
+        raise Refused("guardian_unknown", field="given_by")
     consent = Consent(given=said.given, on=work.day(said.on, "on"), given_by=given_by, heard_by=said.heard_by)
     return work.decision({"consents": {**work.case.consents, said.kind: consent}})

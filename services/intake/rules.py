@@ -20,7 +20,7 @@ from services.intake.documents import CaseFile
 from shared.programmes import Codes, Rules, Step
 
 Before = Literal["match", "start"]
-Lacks = Literal["sub_goal"]
+Lacks = Literal["sub_goal", "birth_date", "guardian"]
 OF_AGE = 18
 """Years, in Denmark and in Norway."""
 
@@ -41,6 +41,11 @@ class Standing:
     begin_on: date
     earliest_on: date
     lacks: Lacks | None = None
+
+    @property
+    def who(self) -> str:
+        """Who does it; where it is not known of whom it is asked or who gives it, that is found out first."""
+        return "caseworker" if self.lacks in ("birth_date", "guardian") else self.step.who
 
     @property
     def is_possible_now(self) -> bool:
@@ -111,14 +116,13 @@ def _is_asked_of(case: CaseFile, step: Step, on: date) -> bool:
 
 def done_on(case: CaseFile, step: Step, on: date) -> date | None:
     """The day on which a step was done, as far as it still holds on `on`; None while it is missing."""
+    if lacking(case, step):
+        return None
     if step.kind == "consent":
-        consent = case.consents.get(step.code)
-        return consent.on if consent is not None and consent.given else None
+        return case.consents[step.code].on if _is_given(case, step.code) else None
     if step.kind == "certificate":
         certificate = case.certificates.get(step.code)
         return certificate.shown_on if certificate is not None and certificate.holds(on) else None
-    if lacking(case, step):
-        return None
     days = [
         done.on
         for done in case.done
@@ -131,7 +135,16 @@ def lacking(case: CaseFile, step: Step) -> Lacks | None:
     """What a step cannot be done without and nobody has said yet."""
     if step.needs == "sub_goals" and not any(goal.sub_goals for goal in case.goals):
         return "sub_goal"
+    if step.only_where == "under_age" and case.of_age_on is None:
+        return "birth_date"
+    if step.who == "guardian" and case.guardian_id is None and not _is_given(case, step.code):
+        return "guardian"
     return None
+
+
+def _is_given(case: CaseFile, kind: str) -> bool:
+    consent = case.consents.get(kind)
+    return consent is not None and consent.given
 
 
 def missing(case: CaseFile, rules: Rules, on: date, before: Before) -> tuple[Step, ...]:

@@ -45,7 +45,7 @@ def step_json(standing: Standing, case: CaseFile, start: date, country: str) -> 
         "code": step.code,
         "kind": step.kind,
         "before": step.before,
-        "who": step.who,
+        "who": standing.who,
         "lead_days": step.lead_days,
         "is_done": standing.is_done,
         "done_on": standing.done_on.isoformat() if standing.done_on else None,

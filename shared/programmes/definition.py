@@ -64,7 +64,8 @@ class Step(Part):
     `certificate` a certificate of the kind that the step's code names, `step` the step itself.
     `lead_days` is how long it usually takes once begun. A step with `each_round` is asked anew in every
     round, one with `first_round_only` in the first round alone, any other once for the case. One with
-    `only_where` is asked only where that is so of the case; as long as nobody knows, it is asked. Goals that
+    `only_where` is asked only where that is so of the case; as long as nobody knows, it is asked. One for
+    those `under_age` cannot be done before the birth date is known. Goals that
     `needs` sub-goals are agreed once there is one among them.
     """
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 
-from shared.contracts.intake_commands import AgreeGoals, GoalInWords, RecordInterview
+from shared.contracts.intake_commands import AgreeGoals, GoalInWords, RecordConsent, RecordInterview
 from tests.servers.intake import Intake, as_, browser, intake, referral
 
 __all__ = ["browser", "intake"]
@@ -46,3 +46,35 @@ async def test_why_not_yet_names_the_sub_goal_that_is_missing(
         assert "At least one sub-goal must have been agreed" in await page(browser, intake, path, "en")
     await agreed("Tage bussen")
     assert "goals" not in await steps(browser, intake, case_id)
+
+
+async def test_who_answers_for_the_candidate_is_found_out_before_they_consent(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    case_id = await intake.case_of(referral(**UNNUMBERED, candidate__birth_date=None))
+    consent = RecordConsent(case_id=case_id, kind="guardian_consent", given_by="guardian")
+    said: tuple[dict[str, Any], ...] = (
+        {},
+        {"birth_date": "2009-11-30"},
+        {"guardian": {"name": "Gerda Værge", "phone": "70102030"}},
+    )
+    words = (
+        "First record the candidate&#39;s birth date",
+        "First say who the guardian is",
+        "Can be done now",
+    )
+    for interview, lacks, text in zip(said, ("birth_date", "guardian", None), words, strict=True):
+        (refused,) = await intake.take(intake.of_staff(consent))
+        assert refused.kind == "refused" and refused.reason == "guardian_unknown"
+        told = RecordInterview.model_validate({"case_id": case_id, **interview})
+        (outcome,) = await intake.take(intake.of_staff(told))
+        assert outcome.kind == "done", outcome
+        step = (await steps(browser, intake, case_id))["guardian_consent"]
+        assert (step["lacks"], step["who"]) == (lacks, "caseworker" if lacks else "guardian")
+        assert text in await page(browser, intake, f"/intake/cases/{case_id}/why-not-yet", "en")
+        assert (await page(browser, intake, f"/intake/cases/{case_id}", "en")).count(text) == (
+            lacks is not None
+        )
+    (outcome,) = await intake.take(intake.of_staff(consent))
+    assert outcome.kind == "done"
+    assert "guardian_consent" not in await steps(browser, intake, case_id)

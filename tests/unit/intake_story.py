@@ -38,6 +38,8 @@ HOME = {
     "udviklingspraktik": "DK-0169",
 }
 MATCH = {"match_id": uuid4(), "proposal_id": uuid4(), "place_id": uuid4(), "starts_on": "2026-12-01"}
+GUARDIAN = {"name": "Gerda Værge", "phone": "70102030"}
+TOLD_FIRST: dict[str, Any] = {"birth_date": "1990-05-05", "guardian": GUARDIAN}
 NAMES = ("case", "referral", "person", "guardian")
 
 
@@ -169,6 +171,10 @@ class Story:
         }
         self.send(commands[kind])
 
+    def tell(self, lacks: str) -> None:
+        """What must be known before a step can be done, as it is told at the interview."""
+        self.send(RecordInterview.model_validate({"case_id": self.id, lacks: TOLD_FIRST[lacks]}))
+
     def order(self, kind: str) -> None:
         self.send(OrderCertificate(case_id=self.id, kind=kind))
 
@@ -179,5 +185,9 @@ class Story:
             left = [one for one in self.why["steps"] if one["before"] in befores]
             if not left:
                 return self
-            self.do(next(one["code"] for one in left if one["is_possible_now"]))
+            possible = next(one for one in left if one["is_possible_now"])
+            if possible["lacks"] in TOLD_FIRST:
+                self.tell(possible["lacks"])
+            else:
+                self.do(possible["code"])
         raise AssertionError(f"the preparation does not end: {left}")

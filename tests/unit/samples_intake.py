@@ -76,6 +76,7 @@ OF_THE_CASE = (
     AgreeGoals(case_id=CASE, goals=(GoalInWords(title="Møde hver dag", sub_goals=("Finde bussen",)),)),
     ChangeWishes(case_id=CASE, wishes=(Wish(industries=("retail",)),)),
     RecordConsent(case_id=CASE, kind="guardian_consent", given_by="candidate"),
+    RecordConsent(case_id=CASE, kind="guardian_consent", given_by="guardian"),
     RecordConsent(case_id=CASE, kind="share_profile"),
     RecordConsent(case_id=CASE, kind="share_profile", given=False),
     OrderCertificate(case_id=CASE, kind="child_certificate"),

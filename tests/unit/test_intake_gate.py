@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from services.intake.documents import CaseFile
+from services.intake.rules import missing
+from services.intake.settling import rules_of
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import Profile
 from shared.contracts.intake_commands import (
@@ -36,7 +38,7 @@ from shared.contracts.matching import MatchAgreed, MatchCancelled
 from shared.contracts.model import Wish
 from shared.messages import Refused
 from tests.unit.intake_gates import EACH, FIRST, GATES
-from tests.unit.intake_story import MATCH, Story
+from tests.unit.intake_story import GUARDIAN, MATCH, PROGRAMMES, TOLD_FIRST, Story
 
 ALL = pytest.mark.parametrize("programme", sorted(GATES))
 AGES = {"adult": "1971-07-07", "seventeen": "2009-01-15", "unknown": None}
@@ -54,6 +56,7 @@ class Facts:
     shown_until: dict[str, date | None] = field(default_factory=dict)
     job_in_prospect: bool | None = None
     sub_goals: int = 0
+    has_guardian: bool = False
 
     def holds(self, round_: int, on: date, *befores: str) -> bool:
         """Whether everything that is asked before a match, or before a start, is done and holds."""
@@ -74,6 +77,8 @@ class Facts:
         return True
 
     def _is_done(self, code: str, kind: str, rounds: str, round_: int, on: date) -> bool:
+        if code == "guardian_consent" and self.of_age_on is None:
+            return False
         if kind == "consent":
             return self.consents.get(code, False)
         if kind == "certificate":
@@ -102,6 +107,7 @@ class Watched:
 
     def step(self, code: str) -> None:
         self.story.do(code)
+        assert code != "guardian_consent" or self.facts.has_guardian
         kind = GATES[self.facts.programme][code].kind
         if kind == "consent":
             self.facts.consents[code] = True
@@ -125,10 +131,21 @@ class Watched:
                 case_id=self.story.id, job_in_prospect=job_in_prospect, profile=Profile(needs=("motivation",))
             )
         )
-        code = next(code for code, asked in GATES[self.facts.programme].items() if asked.kind == "interview")
-        self.facts.done.add((code, self.case.round))
+        self._interviewed()
         if job_in_prospect is not None:
             self.facts.job_in_prospect = job_in_prospect
+
+    def _interviewed(self) -> None:
+        code = next(code for code, asked in GATES[self.facts.programme].items() if asked.kind == "interview")
+        self.facts.done.add((code, self.case.round))
+
+    def tell(self, lacks: str) -> None:
+        self.story.tell(lacks)
+        self._interviewed()
+        if lacks == "birth_date":
+            self.facts.of_age_on = date(2008, 5, 5)
+        else:
+            self.facts.has_guardian = True
 
     def take_back(self, kind: str) -> None:
         self.story.send(RecordConsent(case_id=self.story.id, kind=kind, given=False))
@@ -152,10 +169,13 @@ class Watched:
         """All that is listed, as somebody would who does as they are told."""
         for _ in range(30):
             left = [one for one in self.story.why["steps"] if one["before"] == before]
-            possible = [one["code"] for one in self.story.why["steps"] if one["is_possible_now"]]
+            possible = [one for one in self.story.why["steps"] if one["is_possible_now"]]
             if not left or not possible:
                 return
-            self.step(possible[0])
+            if possible[0]["lacks"] in TOLD_FIRST:
+                self.tell(possible[0]["lacks"])
+            else:
+                self.step(possible[0]["code"])
             self.check()
 
     def command(self, name: str) -> None:
@@ -204,6 +224,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("everything"), st.sampled_from(["match", "start"])),
     st.tuples(st.just("step"), st.sampled_from(STEPS)),
     st.tuples(st.just("interview"), st.sampled_from([None, True, False])),
+    st.tuples(st.just("tell"), st.sampled_from(sorted(TOLD_FIRST))),
     st.tuples(st.just("goals"), st.sampled_from([(), ("  ",), ("Tage bussen",), ("Tage bussen", "Ringe")])),
     st.tuples(st.just("take_back"), st.sampled_from(CONSENTS)),
     st.tuples(st.just("show"), st.integers(0, 60)),
@@ -268,7 +289,7 @@ def test_with_every_step_the_start_is_cleared_and_each_round_anew(programme: str
 
 
 def minor(programme: str = "mentorskab") -> Story:
-    return Story(programme, born="2009-01-15")
+    return Story(programme, born="2009-01-15", guardian=GUARDIAN)
 
 
 def test_a_guardians_consent_is_asked_of_whoever_is_under_eighteen_or_of_unknown_age() -> None:
@@ -318,6 +339,41 @@ def test_whoever_comes_of_age_needs_no_guardian_any_more_and_is_ready_that_day()
     assert story.case.state == "preparing"
     story.wait_days(1)
     assert (story.case.state, story.told[-2:]) == ("ready", ["CaseReady", "ReferralProgressed"])
+
+
+def test_a_guardian_whom_nobody_knows_gives_no_consent_and_why_not_yet_asks_who_it_is() -> None:
+    story = Story("mentorskab", born="2009-01-15")
+    story.do("interview")
+    for kind in ("guardian_consent", "participation"):
+        with pytest.raises(Refused, match="guardian_unknown"):
+            story.send(RecordConsent(case_id=story.id, kind=kind, given_by="guardian"))
+    story.send(RecordConsent(case_id=story.id, kind="guardian_consent", given=False))
+    assert asked_first_of(story) == ("guardian", "caseworker")
+    story.tell("guardian")
+    assert asked_first_of(story) == (None, "guardian")
+    story.do("guardian_consent")
+    assert story.case.consents["guardian_consent"].given
+
+
+def asked_first_of(story: Story) -> tuple[str | None, str]:
+    (step,) = (one for one in story.why["steps"] if one["code"] == "guardian_consent")
+    return step["lacks"], step["who"]
+
+
+def test_whose_age_nobody_knows_is_asked_for_the_birth_date_and_no_consent_stands_in_for_it() -> None:
+    story = Story("mentorskab", born=None, guardian=GUARDIAN)
+    for code in ("interview", "share_profile", "guardian_consent"):
+        story.do(code)
+    assert asked_first_of(story) == ("birth_date", "caseworker")
+    assert story.case.state == "preparing"
+    story.tell("birth_date")
+    assert (story.case.state, story.case.consents["guardian_consent"].given) == ("ready", True)
+
+
+def test_a_consent_that_was_given_outlives_that_its_guardian_is_known() -> None:
+    story = minor().prepare()
+    case = story.case.model_copy(update={"guardian_id": None})
+    assert missing(case, rules_of(case, PROGRAMMES), story.today, "match") == ()
 
 
 # Goals and sub-goals.

@@ -6,6 +6,7 @@ country, and asked again each day.
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -65,11 +66,14 @@ def live(story: Story, plan: dict[str, dict[str, Any]]) -> None:
     to_order = [code for code, step in plan.items() if step.get("order_from") == today]
     to_do = [code for code, step in plan.items() if step["earliest_on"] == today]
     while True:
-        possible = {step["code"] for step in story.why["steps"] if step["is_possible_now"]}
+        possible = {step["code"]: step["lacks"] for step in story.why["steps"] if step["is_possible_now"]}
         doing = next((code for code in to_do if code in possible), None)
         ordering = next((code for code in to_order if code in possible), None)
         if doing is not None:
-            story.do(doing)
+            if possible[doing] == "birth_date":
+                story.tell("birth_date")
+            else:
+                story.do(doing)
             to_do.remove(doing)
         elif ordering is not None:
             story.order(ordering)
@@ -171,3 +175,15 @@ def test_lead_times_are_working_days_of_the_units_country(programme: str, on: da
     story = begun(programme, on, set())
     assert story.why["earliest_start_on"] == earliest.isoformat()
     assert PROGRAMMES.unit(HOME[programme]).country == ("NO" if programme == "skolepraksis" else "DK")
+
+
+def test_asking_leaves_nothing_behind_that_only_the_garbage_collector_would_free() -> None:
+    story = begun("udviklingspraktik", date(2026, 3, 2), set())
+    assert story.why["steps"]
+    gc.collect()
+    gc.disable()
+    try:
+        assert story.why["steps"]
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
