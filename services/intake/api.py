@@ -169,18 +169,15 @@ def _cases(host: Host) -> None:
         async with host.pool.acquire() as connection, connection.transaction():
             whose = await caseworkers_asked(host, connection, actor, caseworker, mine=mine)
             unseen = await seeing.hidden(host, connection, actor) if q else frozenset()
-            try:
-                found = await queries.cases(
-                    connection,
-                    units_asked(actor, unit),
-                    state=state,
-                    q=q,
-                    caseworkers=whose,
-                    cursor=cursor,
-                    unseen=unseen,
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
+            found = await queries.cases(
+                connection,
+                units_asked(actor, unit),
+                state=state,
+                q=q,
+                caseworkers=whose,
+                cursor=cursor,
+                unseen=unseen,
+            )
             if q:
                 # Whom a name finds tells the name.
                 people = [case.person_id for case, _, _ in found.rows]
@@ -253,10 +250,7 @@ def _people(host: Host, secrets: Secrets) -> None:
                 raise Problem(404, "not_found")
             found_person = await person_visible(host, connection, actor, is_now)
             ids = [is_now, *await merged_of(connection, is_now)]
-            try:
-                found = await queries.looks(connection, ids, cursor)
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
+            found = await queries.looks(connection, ids, cursor)
         return JSONResponse({"looks": with_reasons(found.rows, found_person), "next": found.next})
 
     @app.post("/intake/api/people/names", tags=["reading"], response_model=None)

@@ -87,7 +87,7 @@ async def _stood_in_for(host: Host, connection: Connection, actor: Actor) -> fro
 
 
 def _caseworkers(whose: str, actor: Actor, stood_in_for: Collection[UUID]) -> Collection[UUID] | None:
-    """Raises `ValueError` where it is no colleague's id."""
+    """Raises `Problem` where it is no colleague's id."""
     if whose == "all":
         return None
     if whose == "nobody":
@@ -96,7 +96,10 @@ def _caseworkers(whose: str, actor: Actor, stood_in_for: Collection[UUID]) -> Co
         return (actor.person_id,) if actor.person_id else (UUID(int=0),)
     if whose == "stand_in":
         return stood_in_for or (UUID(int=0),)
-    return (UUID(whose),)
+    try:
+        return (UUID(whose),)
+    except ValueError:
+        raise Problem(422, "does_not_fit", field="whose") from None
 
 
 def _states(filters: Filters) -> tuple[str, ...]:
@@ -122,21 +125,17 @@ def _list(host: Host) -> None:
                 # Who has cases of their own came for those; a search is for all that there are.
                 filters = replace(filters, whose="mine" if per_whose["mine"] and not filters.q else "all")
             unseen = await seeing.hidden(host, connection, actor)
-            try:
-                wanted = Wanted(
-                    unseen=unseen,
-                    units=units_asked(actor, filters.unit or None),
-                    states=_states(filters),
-                    programme=filters.programme or None,
-                    q=filters.q or None,
-                    caseworkers=_caseworkers(filters.whose, actor, stood_in_for),
-                    waits_for=filters.waits_for or None,
-                    due_by=today + timedelta(days=SOON_DAYS) if filters.due == "soon" else None,
-                )
-                newest = filters.sort == "newest"
-                found = await lists.page(connection, wanted, newest=newest, cursor=cursor)
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor" if cursor else "whose") from None
+            wanted = Wanted(
+                unseen=unseen,
+                units=units_asked(actor, filters.unit or None),
+                states=_states(filters),
+                programme=filters.programme or None,
+                q=filters.q or None,
+                caseworkers=_caseworkers(filters.whose, actor, stood_in_for),
+                waits_for=filters.waits_for or None,
+                due_by=today + timedelta(days=SOON_DAYS) if filters.due == "soon" else None,
+            )
+            found = await lists.page(connection, wanted, newest=filters.sort == "newest", cursor=cursor)
             per_state = await lists.count_by_state(connection, wanted)
             views = await lists.views(connection, actor.subject)
             colleagues = await staff_queries.colleagues(connection, actor.units)

@@ -82,10 +82,8 @@ async def page(
 ) -> Page:
     """Cases with names, what is due first at the top, or the newest.
 
-    Raises `ValueError` for what is no cursor of ours.
+    Raises `NoCursor` for what is no cursor of ours.
     """
-    after = read_cursor(cursor)
-    last_due, last_opened, last_id = after if after else (None, None, None)
     order, further = NEWEST if newest else URGENT
     # Unit by unit the index gives the order, and a case's document is read only for those that are shown.
     rows = await connection.fetch(
@@ -98,9 +96,7 @@ async def page(
         f"LEFT JOIN person w ON w.id = c.caseworker ORDER BY {order} LIMIT $13",
         *_values(wanted),
         list(wanted.states),
-        last_due,
-        last_opened,
-        UUID(last_id) if last_id else None,
+        *read_cursor(cursor, str, str, UUID),
         limit + 1,
     )
     shown = rows[:limit]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 from services.intake.documents import CaseFile, Person, Referral
 from shared.messages import Actor
 from shared.postgres import Connection
+from shared.problems import Problem
 
 PAGE = 50
 
@@ -32,18 +33,45 @@ class Found(NamedTuple):
     next: str | None
 
 
+class NoCursor(Problem, ValueError):
+    """What was sent as a cursor is none of such a list."""
+
+    def __init__(self) -> None:
+        super().__init__(422, "does_not_fit", field="cursor")
+
+
 def cursor_of(*parts: object) -> str:
     return urlsafe_b64encode(json.dumps([str(part) for part in parts]).encode()).decode()
 
 
-def read_cursor(cursor: str | None) -> tuple[str, ...]:
-    """Raises `ValueError` for what is no cursor of ours."""
+def read_cursor(cursor: str | None, *kinds: Callable[[str], Any]) -> tuple[Any, ...]:
+    """The key of the last row shown, each part of its kind; nothing but None for the first page.
+
+    Raises `NoCursor` for what is no cursor of such a list.
+    """
     if not cursor:
-        return ()
-    found = json.loads(urlsafe_b64decode(cursor.encode()))
-    if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
-        raise ValueError("no cursor")
-    return tuple(found)
+        return (None,) * len(kinds)
+    try:
+        parts = json.loads(urlsafe_b64decode(cursor.encode()))
+        return tuple(kind(_storable(part)) for kind, part in zip(kinds, parts, strict=True))
+    except (ValueError, TypeError, RecursionError):
+        raise NoCursor from None
+
+
+def _storable(part: object) -> str:
+    """Raises `ValueError` for what is no text, and for a text that the database has no letters for."""
+    if not isinstance(part, str) or "\0" in part:
+        raise ValueError("no part of a cursor")
+    part.encode()
+    return part
+
+
+def _position(text: str) -> int:
+    """Raises `ValueError` for what is no position in a table."""
+    position = int(text)
+    if not 0 <= position < 2**63:
+        raise ValueError("no position")
+    return position
 
 
 async def cases(
@@ -59,8 +87,6 @@ async def cases(
 ) -> Found:
     """Cases with their person's name, newest first. `q` is a part of a name, or a whole reference or id;
     `caseworkers` are those whose cases are asked for (all, if it is not said), `unseen` no name finds."""
-    after = read_cursor(cursor)
-    opened_at, id_ = (after[0], UUID(after[1])) if len(after) == 2 else (None, None)
     rows = await connection.fetch(
         "SELECT c.id, c.version, c.doc::text AS doc, p.name, c.opened_at FROM case_file c "
         "JOIN person p ON p.id = c.person_id "
@@ -74,8 +100,7 @@ async def cases(
         state or None,
         q or None,
         f"%{as_pattern(q.lower())}%" if q else None,
-        opened_at,
-        id_,
+        *read_cursor(cursor, str, UUID),
         limit + 1,
         None if caseworkers is None else sorted(caseworkers),
         sorted(unseen),
@@ -225,13 +250,12 @@ async def note_look(
 
 async def looks(connection: Connection, ids: Iterable[UUID], cursor: str | None, limit: int = PAGE) -> Found:
     """Who looked at somebody under any of their ids, the latest first."""
-    after = read_cursor(cursor)
     rows = await connection.fetch(
         "SELECT position, looked_at, subject, looker_id, at_what FROM look "
         "WHERE person_ids && $1::uuid[] AND ($2::bigint IS NULL OR position < $2) "
         "ORDER BY position DESC LIMIT $3",
         sorted(set(ids)),
-        int(after[0]) if after else None,
+        *read_cursor(cursor, _position),
         limit + 1,
     )
     shown = rows[:limit]

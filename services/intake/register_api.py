@@ -6,25 +6,24 @@ ids, whose names are asked for at `/intake/api/people/names`; whom a search by n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from services.intake import hosts, queries, register_queries, seeing
 from services.intake.asked_of_mentors import missing, rules_asking
-from services.intake.documents import HostFile, Mentor, Place
-from services.intake.queries import Found
+from services.intake.documents import HostFile, Mentor
+from services.intake.register_queries import HOSTS, MENTORS, PARTNERS, Asked, Register, Stored
 from services.intake.registers import Partner
-from services.intake.settling import today_in
-from shared.access import Access, NotAllowed
+from services.intake.settling import today_of
+from shared.access import NotAllowed
 from shared.contracts.model import STAFF
 from shared.hosting import Host
 from shared.messages import Actor
-from shared.problems import Problem
-from shared.programmes import Programmes
+from shared.postgres import Connection
 
 STAGES = {"target": "target", "contacted": "contact", "in_dialogue": "contact", "agreed": "cooperation"}
 """How far a partner has come in three words; `declined` and `ended` are none of them."""
@@ -32,10 +31,20 @@ STAGES = {"target": "target", "contacted": "contact", "in_dialogue": "contact", 
 
 def mount(host: Host) -> None:
     """Add `/intake/api/hosts`, `/mentors`, `/places` and `/partners`."""
-    _hosts(host, host.app)
-    _mentors(host, host.app)
-    _places(host, host.app)
-    _partners(host, host.app)
+    _list(host, HOSTS, _hosts, "The hosts of the actor's units by name; `q` is a part of it.")
+    _list(
+        host,
+        MENTORS,
+        _mentors,
+        "The mentors of the actor's units by name, which is not told; `q` is a part of it.",
+    )
+    _places(host)
+    _list(
+        host,
+        PARTNERS,
+        _partners,
+        "The partners of the actor's units by name, how far the cooperation has come, and the agreement.",
+    )
 
 
 def units_asked(actor: Actor, unit: str | None) -> frozenset[str]:
@@ -47,108 +56,80 @@ def units_asked(actor: Actor, unit: str | None) -> frozenset[str]:
     return frozenset({unit})
 
 
-def staff(access: Access, request: Request) -> Actor:
-    return access.staff(request, *STAFF)
+Told = list[tuple[Stored[Any], dict[str, Any]]]
+"""The rows that somebody may be told of, and what is said of each beside what it holds."""
 
 
-def host_json(host: HostFile, version: int) -> dict[str, Any]:
-    """A host, whether it is prepared, and what it lacks."""
-    lacks = hosts.missing(host)
-    return {
-        "host_id": str(host.id),
-        "version": version,
-        **host.model_dump(mode="json", exclude={"id"}),
-        "prepared": not lacks,
-        "missing": list(lacks),
-    }
+Tell = Callable[[Host, Connection, Actor, list[Any], Asked], Awaitable[Told]]
 
 
-def mentor_json(mentor: Mentor, version: int, places: Iterable[Place], host: Host) -> dict[str, Any]:
-    """A mentor without a name, and what is asked of them still."""
-    programmes, now = host.service.programmes, host.service.clock()
-    today = today_in(mentor.unit, programmes, now) if mentor.unit in programmes.units else now.date()
-    lacks = missing(mentor, rules_asking(mentor, places, programmes, today), today)
-    return {
-        "mentor_id": str(mentor.id),
-        "version": version,
-        **mentor.model_dump(mode="json", exclude={"id"}),
-        "missing": list(lacks),
-    }
+def _list(host: Host, register: Register[Any], tell: Tell, says: str) -> None:
+    many = f"{register.one}s"
 
-
-def partner_json(partner: Partner, version: int, programmes: Programmes, host: Host) -> dict[str, Any]:
-    now = host.service.clock()
-    today = today_in(partner.unit, programmes, now) if partner.unit in programmes.units else now.date()
-    last = partner.dispute[-1].step if partner.dispute else None
-    return {
-        "partner_id": str(partner.id),
-        "version": version,
-        **partner.model_dump(mode="json", exclude={"id"}),
-        "stage": STAGES.get(partner.status),
-        "agreement_holds": partner.agreement is not None and partner.agreement.holds(today),
-        "dispute_open": last if last not in ("settled", "agreement_ended") else None,
-    }
-
-
-def _answer(name: str, rows: list[dict[str, Any]], found: Found) -> Response:
-    return JSONResponse({name: rows, "next": found.next})
-
-
-def _hosts(host: Host, app: FastAPI) -> None:
-    @app.get("/intake/api/hosts", tags=["reading"], response_model=None)
-    async def listed(
-        request: Request,
-        unit: str | None = None,
-        state: str | None = None,
-        appetite: str | None = None,
-        q: str | None = None,
-        cursor: str | None = None,
-    ) -> Response:
-        """The hosts of the actor's units by name; `q` is a part of it."""
-        units = units_asked(staff(host.access, request), unit)
-        async with host.pool.acquire() as connection:
-            try:
-                found = await register_queries.hosts(
-                    connection, units, state=state, appetite=appetite, q=q, cursor=cursor
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
-        return _answer("hosts", [host_json(one, version) for one, version in found.rows], found)
-
-
-def _mentors(host: Host, app: FastAPI) -> None:
-    @app.get("/intake/api/mentors", tags=["reading"], response_model=None)
-    async def listed(
-        request: Request,
-        unit: str | None = None,
-        state: str | None = None,
-        appetite: str | None = None,
-        q: str | None = None,
-        cursor: str | None = None,
-    ) -> Response:
-        """The mentors of the actor's units by name, which is not told; `q` is a part of it."""
-        actor = staff(host.access, request)
-        units = units_asked(actor, unit)
+    @host.app.get(f"/intake/api/{many}", tags=["reading"], response_model=None, description=says)
+    async def listed(request: Request, asked: Asked = Depends(register.asked)) -> Response:
+        actor = host.access.staff(request, *STAFF)
+        units = units_asked(actor, asked.unit)
         async with host.pool.acquire() as connection, connection.transaction():
-            try:
-                found = await register_queries.mentors(
-                    connection, units, state=state, appetite=appetite, q=q, cursor=cursor
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
-            unseen = await seeing.hidden(host, connection, actor, [one.mentor.id for one in found.rows])
-            found = seeing.without_found_by_name(found, "mentor.id", unseen, q)
-            if q:
-                # Whom a name finds tells the name.
-                people = [one.mentor.id for one in found.rows]
-                await queries.note_look(connection, actor, "search", people, host.service.clock())
-            offered = await register_queries.places_of(connection, [one.mentor.id for one in found.rows])
-        rows = [mentor_json(one.mentor, one.version, offered, host) for one in found.rows]
-        return _answer("mentors", rows, found)
+            found = await register_queries.listed(connection, register, units, asked)
+            told = await tell(host, connection, actor, found.rows, asked)
+        rows = [
+            {
+                f"{register.one}_id": str(one.document.id),
+                "version": one.version,
+                **one.document.model_dump(mode="json", exclude={"id"}),
+                **beside,
+            }
+            for one, beside in told
+        ]
+        return JSONResponse({many: rows, "next": found.next})
 
 
-def _places(host: Host, app: FastAPI) -> None:
-    @app.get("/intake/api/places", tags=["reading"], response_model=None)
+async def _hosts(_: Host, __: Connection, ___: Actor, found: list[Stored[HostFile]], ____: Asked) -> Told:
+    """Whether they are prepared, and what they lack."""
+    lacking = [(one, hosts.missing(one.document)) for one in found]
+    return [(one, {"prepared": not lacks, "missing": list(lacks)}) for one, lacks in lacking]
+
+
+async def _mentors(
+    host: Host, connection: Connection, actor: Actor, found: list[Stored[Mentor]], asked: Asked
+) -> Told:
+    """What is asked of them still, and no name."""
+    unseen = await seeing.hidden(host, connection, actor, [one.document.id for one in found])
+    rows = found if not asked.q else [one for one in found if one.document.id not in unseen]
+    people = [one.document.id for one in rows]
+    if asked.q:
+        # Whom a name finds tells the name.
+        await queries.note_look(connection, actor, "search", people, host.service.clock())
+    offered = await register_queries.places_of(connection, people)
+    programmes, now = host.service.programmes, host.service.clock()
+    told: Told = []
+    for one in rows:
+        today = today_of((one.document.unit,), programmes, now)
+        lacks = missing(one.document, rules_asking(one.document, offered, programmes, today), today)
+        told.append((one, {"missing": list(lacks)}))
+    return told
+
+
+async def _partners(host: Host, _: Connection, __: Actor, found: list[Stored[Partner]], ___: Asked) -> Told:
+    """How far the cooperation has come, whether the agreement holds, and an open dispute's step."""
+    programmes, now = host.service.programmes, host.service.clock()
+    told: Told = []
+    for one in found:
+        partner = one.document
+        today = today_of((partner.unit,), programmes, now)
+        last = partner.dispute[-1].step if partner.dispute else None
+        beside = {
+            "stage": STAGES.get(partner.status),
+            "agreement_holds": partner.agreement is not None and partner.agreement.holds(today),
+            "dispute_open": last if last not in ("settled", "agreement_ended") else None,
+        }
+        told.append((one, beside))
+    return told
+
+
+def _places(host: Host) -> None:
+    @host.app.get("/intake/api/places", tags=["reading"], response_model=None)
     async def listed(
         request: Request,
         unit: str | None = None,
@@ -158,40 +139,13 @@ def _places(host: Host, app: FastAPI) -> None:
         cursor: str | None = None,
     ) -> Response:
         """The places of the actor's units: `offered`, `resting` or `withdrawn`."""
-        units = units_asked(staff(host.access, request), unit)
+        units = units_asked(host.access.staff(request, *STAFF), unit)
         async with host.pool.acquire() as connection:
-            try:
-                found = await register_queries.places(
-                    connection, units, state=state, host_id=host_id, mentor_id=mentor_id, cursor=cursor
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
+            found = await register_queries.places(
+                connection, units, state=state, host_id=host_id, mentor_id=mentor_id, cursor=cursor
+            )
         rows = [
             {"place_id": str(one.id), "version": version, **one.model_dump(mode="json", exclude={"id"})}
             for one, version in found.rows
         ]
-        return _answer("places", rows, found)
-
-
-def _partners(host: Host, app: FastAPI) -> None:
-    @app.get("/intake/api/partners", tags=["reading"], response_model=None)
-    async def listed(
-        request: Request,
-        unit: str | None = None,
-        kind: str | None = None,
-        status: str | None = None,
-        q: str | None = None,
-        cursor: str | None = None,
-    ) -> Response:
-        """The partners of the actor's units by name, how far the cooperation has come, and the agreement."""
-        units = units_asked(staff(host.access, request), unit)
-        async with host.pool.acquire() as connection:
-            try:
-                found = await register_queries.partners(
-                    connection, units, kind=kind, status=status, q=q, cursor=cursor
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
-        programmes = host.service.programmes
-        rows = [partner_json(one, version, programmes, host) for one, version in found.rows]
-        return _answer("partners", rows, found)
+        return JSONResponse({"places": rows, "next": found.next})

@@ -6,21 +6,24 @@ in the transaction of the look. Forms post to the command door; nothing is chang
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Generic
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Depends, Path, Request
 from starlette.responses import Response
 
 from services.intake import hosts, queries, register_queries, seeing
 from services.intake.asked_of_mentors import missing, rules_asking
-from services.intake.documents import Person
+from services.intake.documents import HostFile, Mentor, Person
 from services.intake.partners import OVER, next_steps
 from services.intake.queries import Found
 from services.intake.register_api import units_asked
-from services.intake.settling import today_in
+from services.intake.register_queries import HOSTS, MENTORS, PARTNERS, Asked, D, Register, Stored, StoredPlace
+from services.intake.registers import Partner
+from services.intake.settling import today_of
 from services.intake.wording import programme_words, programmes_of, unit_options
 from shared.contracts.model import STAFF
 from shared.hosting import Host
@@ -38,12 +41,9 @@ MOST_WISHES = 200
 
 def mount(host: Host) -> None:
     """Add the pages."""
-    _hosts(host)
-    _host(host)
-    _mentors(host)
-    _mentor(host)
-    _partners(host)
-    _partner(host)
+    for pages in _REGISTERS:
+        _list(host, pages)
+        _one(host, pages)
     _places(host)
     _training(host)
 
@@ -56,17 +56,16 @@ class _Shown:
         self.programmes = host.service.programmes
         self.now = host.service.clock()
         self.language = host.pages.language(request, actor)
+        self.words = host.pages.words(self.language)
         self.hides_somebody = False
 
     def today(self, unit: str | None = None) -> date:
         """The day in the unit, or in the actor's first."""
-        candidates = [unit] if unit else sorted(self.actor.units)
-        known = [one for one in candidates if one in self.programmes.units]
-        return today_in(known[0], self.programmes, self.now) if known else self.now.date()
+        return today_of((unit,) if unit else self.actor.units, self.programmes, self.now)
 
-    def states(self, names: Iterable[str]) -> list[tuple[str, str]]:
-        words = self.host.pages.words(self.language)
-        return [(name, words(f"state.{name}")) for name in names]
+    def named(self, prefix: str, names: Iterable[str]) -> list[tuple[str, str]]:
+        """What is chosen between, with its words."""
+        return [(name, self.words(f"{prefix}.{name}")) for name in names]
 
     def helpers(self) -> list[tuple[str, str]]:
         """The roles that a programme of the actor's units pairs a candidate with help of."""
@@ -104,14 +103,6 @@ class _Shown:
             return None
         return f"{self.request.url.path}?{self.request.url.include_query_params(cursor=found.next).query}"
 
-    def owned(self, found: Any, unit: str | None) -> Any:
-        """Raises `Problem` 404 or 403 for what there is not, or is not the actor's."""
-        if found is None:
-            raise Problem(404, "not_found")
-        if unit not in self.actor.units:
-            raise Problem(403, "other_unit")
-        return found
-
     async def people(self, connection: Connection, at_what: str, *ids: UUID | None) -> list[Person | None]:
         """Who they are, and the look written down; the protected only to those who may see them."""
         asked = [one for one in ids if one is not None]
@@ -120,220 +111,156 @@ class _Shown:
         if seen := set(asked) - unseen:
             await queries.note_look(connection, self.actor, at_what, seen, self.now)
         found = [await queries.person(connection, one) if one is not None else None for one in ids]
-        nameless: dict[str, Any] = {"name": self.host.pages.words(self.language)(seeing.NAME_OF_A_PROTECTED)}
+        nameless: dict[str, Any] = {"name": self.words(seeing.NAME_OF_A_PROTECTED)}
         nameless |= dict.fromkeys(("email", "phone", "postcode", "birth_date"))
         return [
             one.model_copy(update=nameless) if one is not None and one.id in unseen else one for one in found
         ]
 
 
-def _hosts(host: Host) -> None:
-    @host.app.get("/intake/hosts", include_in_schema=False)
-    async def listed(
-        request: Request,
-        unit: str = "",
-        state: str = "",
-        appetite: str = "",
-        q: str = "",
-        cursor: str | None = None,
-    ) -> Response:
+@dataclass(frozen=True)
+class _Pages(Generic[D]):
+    """What differs between the registers' pages: `/intake/<one>s` lists, `/intake/<one>s/<id>` tells of one.
+
+    `choices` are what a list's forms choose between, with the prefix of their words.
+    """
+
+    register: Register[D]
+    choices: Mapping[str, tuple[str, tuple[str, ...]]]
+    rows: Callable[[_Shown, Connection, list[Stored[D]], Asked], Awaitable[list[Any]]]
+    about: Callable[[_Shown, Connection, D], Awaitable[dict[str, Any]]]
+
+
+def _list(host: Host, pages: _Pages[Any]) -> None:
+    @host.app.get(f"/intake/{pages.register.one}s", include_in_schema=False)
+    async def listed(request: Request, asked: Asked = Depends(pages.register.asked)) -> Response:
         actor = host.access.staff(request, *STAFF)
         shown = _Shown(host, request, actor)
-        async with host.pool.acquire() as connection:
-            try:
-                found = await register_queries.hosts(
-                    connection,
-                    units_asked(actor, unit or None),
-                    state=state,
-                    appetite=appetite,
-                    q=q,
-                    cursor=cursor,
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
+        units = units_asked(actor, asked.unit or None)
+        async with host.pool.acquire() as connection, connection.transaction():
+            found = await register_queries.listed(connection, pages.register, units, asked)
             return await shown.render(
                 connection,
-                "hosts.html",
-                rows=[(one, hosts.missing(one)) for one, _ in found.rows],
+                f"{pages.register.one}s.html",
+                rows=await pages.rows(shown, connection, found.rows, asked),
                 more_at=shown.more_at(found),
-                asked={"unit": unit, "state": state, "appetite": appetite, "q": q},
-                state_options=shown.states(HOST_STATES),
+                asked={name: value or "" for name, value in vars(asked).items()},
+                **{name: shown.named(*choices) for name, choices in pages.choices.items()},
             )
 
 
-def _host(host: Host) -> None:
-    @host.app.get("/intake/hosts/{host_id}", include_in_schema=False)
-    async def one(request: Request, host_id: UUID) -> Response:
+def _one(host: Host, pages: _Pages[Any]) -> None:
+    name = f"{pages.register.one}_id"
+    named = Path(alias=name)
+
+    @host.app.get(f"/intake/{pages.register.one}s/{{{name}}}", include_in_schema=False)
+    async def one(request: Request, id_: UUID = named) -> Response:
         actor = host.access.staff(request, *STAFF)
         shown = _Shown(host, request, actor)
         async with host.pool.acquire() as connection, connection.transaction():
-            stored = await register_queries.host(connection, host_id)
-            shown.owned(stored, stored.host.unit if stored else None)
-            assert stored is not None
-            found = stored.host
-            contact, buddy = await shown.people(
-                connection, "host_page", found.contact_person_id, found.buddy_id
-            )
-            partner = await _partner_of(connection, found.partner_id)
-            places = await register_queries.places(
-                connection, actor.units, host_id=host_id, limit=MOST_PLACES
-            )
+            stored = await register_queries.one(connection, pages.register, id_)
+            if stored is None:
+                raise Problem(404, "not_found")
+            found = stored.document
+            if found.unit not in actor.units:
+                raise Problem(403, "other_unit")
             return await shown.render(
                 connection,
-                "host.html",
+                f"{pages.register.one}.html",
                 unit=found.unit,
                 unit_name=shown.unit_name(found.unit),
-                host=found,
                 version=stored.version,
-                contact=contact,
-                buddy=buddy,
-                partner=partner,
-                lacks=hosts.missing(found),
-                places=[row for row in places.rows if row.place.state != "withdrawn"],
+                **{pages.register.one: found},
+                **await pages.about(shown, connection, found),
             )
 
 
-def _mentors(host: Host) -> None:
-    @host.app.get("/intake/mentors", include_in_schema=False)
-    async def listed(
-        request: Request,
-        unit: str = "",
-        state: str = "",
-        appetite: str = "",
-        q: str = "",
-        cursor: str | None = None,
-    ) -> Response:
-        actor = host.access.staff(request, *STAFF)
-        shown = _Shown(host, request, actor)
-        async with host.pool.acquire() as connection, connection.transaction():
-            try:
-                found = await register_queries.mentors(
-                    connection,
-                    units_asked(actor, unit or None),
-                    state=state,
-                    appetite=appetite,
-                    q=q,
-                    cursor=cursor,
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
-            unseen = await seeing.hidden(host, connection, actor, [one.mentor.id for one in found.rows])
-            found = seeing.without_found_by_name(found, "mentor.id", unseen, q)
-            word = host.pages.words(host.pages.language(request, actor))(seeing.NAME_OF_A_PROTECTED)
-            found = found._replace(rows=seeing.masked(found.rows, "mentor.id", unseen, word))
-            ids = [one.mentor.id for one in found.rows]
-            await queries.note_look(connection, actor, "mentor_list", set(ids) - unseen, shown.now)
-            offered = await register_queries.places_of(connection, ids)
-            rows = []
-            for one in found.rows:
-                today = shown.today(one.mentor.unit)
-                rules = rules_asking(one.mentor, offered, shown.programmes, today)
-                rows.append((one.mentor, one.name, missing(one.mentor, rules, today)))
-            return await shown.render(
-                connection,
-                "mentors.html",
-                rows=rows,
-                more_at=shown.more_at(found),
-                asked={"unit": unit, "state": state, "appetite": appetite, "q": q},
-                state_options=shown.states(MENTOR_STATES),
-            )
+async def _host_rows(_: _Shown, __: Connection, found: list[Stored[HostFile]], ___: Asked) -> list[Any]:
+    return [(one.document, hosts.missing(one.document)) for one in found]
 
 
-def _mentor(host: Host) -> None:
-    @host.app.get("/intake/mentors/{mentor_id}", include_in_schema=False)
-    async def one(request: Request, mentor_id: UUID) -> Response:
-        actor = host.access.staff(request, *STAFF)
-        shown = _Shown(host, request, actor)
-        async with host.pool.acquire() as connection, connection.transaction():
-            stored = await register_queries.mentor(connection, mentor_id)
-            shown.owned(stored, stored.mentor.unit if stored else None)
-            assert stored is not None
-            found = stored.mentor
-            (contact,) = await shown.people(connection, "mentor_page", mentor_id)
-            of_host = await register_queries.host(connection, found.host_id) if found.host_id else None
-            places = await register_queries.places(
-                connection, actor.units, mentor_id=mentor_id, limit=MOST_PLACES
-            )
-            offered = [row for row in places.rows if row.place.state != "withdrawn"]
-            today = shown.today(found.unit)
-            rules = rules_asking(found, [row.place for row in offered], shown.programmes, today)
-            asked = {one.kind: None for each in rules for one in each.certificates if one.of == "mentor"}
-            kinds = shown.programmes.codes.lists["certificates"]
-            return await shown.render(
-                connection,
-                "mentor.html",
-                unit=found.unit,
-                unit_name=shown.unit_name(found.unit),
-                mentor=found,
-                version=stored.version,
-                contact=contact,
-                host=of_host.host if of_host else None,
-                partner=await _partner_of(connection, found.partner_id),
-                lacks=missing(found, rules, today),
-                asked_certificates=list(asked),
-                other_certificates=[kind for kind in kinds if kind not in asked],
-                places=offered,
-            )
+async def _about_host(shown: _Shown, connection: Connection, found: HostFile) -> dict[str, Any]:
+    contact, buddy = await shown.people(connection, "host_page", found.contact_person_id, found.buddy_id)
+    return {
+        "contact": contact,
+        "buddy": buddy,
+        "partner": await _other(connection, PARTNERS, found.partner_id),
+        "lacks": hosts.missing(found),
+        "places": await _places_of(shown, connection, found),
+    }
 
 
-async def _partner_of(connection: Connection, partner_id: UUID | None) -> Any:
-    stored = await register_queries.partner(connection, partner_id) if partner_id else None
-    return stored.partner if stored else None
+async def _mentor_rows(
+    shown: _Shown, connection: Connection, found: list[Stored[Mentor]], asked: Asked
+) -> list[Any]:
+    ids = [one.document.id for one in found]
+    unseen = await seeing.hidden(shown.host, connection, shown.actor, ids)
+    if asked.q:
+        # A name finds nobody who may not be seen.
+        found = [one for one in found if one.document.id not in unseen]
+    seen = {one.document.id for one in found} - unseen
+    await queries.note_look(connection, shown.actor, "mentor_list", seen, shown.now)
+    offered = await register_queries.places_of(connection, ids)
+    rows = []
+    for one in seeing.masked(found, "document.id", unseen, shown.words(seeing.NAME_OF_A_PROTECTED)):
+        today = shown.today(one.document.unit)
+        rules = rules_asking(one.document, offered, shown.programmes, today)
+        rows.append((one.document, one.name, missing(one.document, rules, today)))
+    return rows
 
 
-def _partners(host: Host) -> None:
-    @host.app.get("/intake/partners", include_in_schema=False)
-    async def listed(
-        request: Request,
-        unit: str = "",
-        kind: str = "",
-        status: str = "",
-        q: str = "",
-        cursor: str | None = None,
-    ) -> Response:
-        actor = host.access.staff(request, *STAFF)
-        shown = _Shown(host, request, actor)
-        words = host.pages.words(shown.language)
-        async with host.pool.acquire() as connection:
-            try:
-                found = await register_queries.partners(
-                    connection, units_asked(actor, unit or None), kind=kind, status=status, q=q, cursor=cursor
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
-            rows = [(one, bool(one.dispute) and one.dispute[-1].step not in OVER) for one, _ in found.rows]
-            return await shown.render(
-                connection,
-                "partners.html",
-                rows=rows,
-                more_at=shown.more_at(found),
-                asked={"unit": unit, "kind": kind, "status": status, "q": q},
-                sought_options=[(one, words(f"registers.seek.{one}")) for one in SOUGHT],
-            )
+async def _about_mentor(shown: _Shown, connection: Connection, found: Mentor) -> dict[str, Any]:
+    (contact,) = await shown.people(connection, "mentor_page", found.id)
+    places = await _places_of(shown, connection, found)
+    today = shown.today(found.unit)
+    rules = rules_asking(found, [row.place for row in places], shown.programmes, today)
+    asked = {one.kind: None for each in rules for one in each.certificates if one.of == "mentor"}
+    kinds = shown.programmes.codes.lists["certificates"]
+    return {
+        "contact": contact,
+        "host": await _other(connection, HOSTS, found.host_id),
+        "partner": await _other(connection, PARTNERS, found.partner_id),
+        "lacks": missing(found, rules, today),
+        "asked_certificates": list(asked),
+        "other_certificates": [kind for kind in kinds if kind not in asked],
+        "places": places,
+    }
 
 
-def _partner(host: Host) -> None:
-    @host.app.get("/intake/partners/{partner_id}", include_in_schema=False)
-    async def one(request: Request, partner_id: UUID) -> Response:
-        actor = host.access.staff(request, *STAFF)
-        shown = _Shown(host, request, actor)
-        async with host.pool.acquire() as connection, connection.transaction():
-            stored = await register_queries.partner(connection, partner_id)
-            shown.owned(stored, stored.partner.unit if stored else None)
-            assert stored is not None
-            found = stored.partner
-            (contact,) = await shown.people(connection, "partner_page", found.contact_person_id)
-            return await shown.render(
-                connection,
-                "partner.html",
-                unit=found.unit,
-                unit_name=shown.unit_name(found.unit),
-                partner=found,
-                version=stored.version,
-                contact=contact,
-                may_sign="project_manager" in actor.roles,
-                steps=list(next_steps(found, shown.programmes.codes.lists["dispute_states"])),
-            )
+async def _partner_rows(_: _Shown, __: Connection, found: list[Stored[Partner]], ___: Asked) -> list[Any]:
+    partners = [one.document for one in found]
+    return [(one, bool(one.dispute) and one.dispute[-1].step not in OVER) for one in partners]
+
+
+async def _about_partner(shown: _Shown, connection: Connection, found: Partner) -> dict[str, Any]:
+    (contact,) = await shown.people(connection, "partner_page", found.contact_person_id)
+    return {
+        "contact": contact,
+        "may_sign": "project_manager" in shown.actor.roles,
+        "steps": list(next_steps(found, shown.programmes.codes.lists["dispute_states"])),
+    }
+
+
+async def _other(connection: Connection, register: Register[D], id_: UUID | None) -> D | None:
+    """Whom a host or a mentor belongs to."""
+    stored = await register_queries.one(connection, register, id_) if id_ else None
+    return stored.document if stored else None
+
+
+async def _places_of(shown: _Shown, connection: Connection, found: HostFile | Mentor) -> list[StoredPlace]:
+    """What they offer still."""
+    of_host, of_mentor = (found.id, None) if isinstance(found, HostFile) else (None, found.id)
+    places = await register_queries.places(
+        connection, shown.actor.units, host_id=of_host, mentor_id=of_mentor, limit=MOST_PLACES
+    )
+    return [row for row in places.rows if row.place.state != "withdrawn"]
+
+
+_REGISTERS: tuple[_Pages[Any], ...] = (
+    _Pages(HOSTS, {"state_options": ("state", HOST_STATES)}, _host_rows, _about_host),
+    _Pages(MENTORS, {"state_options": ("state", MENTOR_STATES)}, _mentor_rows, _about_mentor),
+    _Pages(PARTNERS, {"sought_options": ("registers.seek", SOUGHT)}, _partner_rows, _about_partner),
+)
 
 
 def _places(host: Host) -> None:
@@ -344,19 +271,16 @@ def _places(host: Host) -> None:
         actor = host.access.staff(request, *STAFF)
         shown = _Shown(host, request, actor)
         async with host.pool.acquire() as connection:
-            try:
-                found = await register_queries.places(
-                    connection, units_asked(actor, unit or None), state=state, cursor=cursor
-                )
-            except ValueError:
-                raise Problem(422, "does_not_fit", field="cursor") from None
+            found = await register_queries.places(
+                connection, units_asked(actor, unit or None), state=state, cursor=cursor
+            )
             return await shown.render(
                 connection,
                 "places.html",
                 rows=[one for one, _ in found.rows],
                 more_at=shown.more_at(found),
                 asked={"unit": unit, "state": state},
-                state_options=shown.states(PLACE_STATES),
+                state_options=shown.named("state", PLACE_STATES),
             )
 
 
@@ -369,7 +293,7 @@ def _training(host: Host) -> None:
             wishes = await register_queries.training_wished(connection, actor.units, MOST_WISHES)
             people = {one.id for one in wishes if one.side == "mentor"}
             unseen = await seeing.hidden(host, connection, actor, people)
-            word = host.pages.words(shown.language)(seeing.NAME_OF_A_PROTECTED)
+            word = shown.words(seeing.NAME_OF_A_PROTECTED)
             wishes = [one._replace(name=word) if one.id in unseen else one for one in wishes]
             if seen := people - unseen:
                 await queries.note_look(connection, actor, "training_page", seen, shown.now)

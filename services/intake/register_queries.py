@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
+
+import asyncpg
 
 from services.intake.documents import HostFile, Mentor, Place
 from services.intake.queries import PAGE, Found, as_pattern, cursor_of, read_cursor
 from services.intake.registers import Partner
 from shared.postgres import Connection
 
-
-class StoredHost(NamedTuple):
-    host: HostFile
-    version: int
+D = TypeVar("D", HostFile, Mentor, Partner)
 
 
-class StoredMentor(NamedTuple):
-    """A mentor with their name."""
+class Stored(NamedTuple, Generic[D]):
+    """A row of a register with the name it is sorted by: a mentor's is that of the person."""
 
-    mentor: Mentor
+    document: D
     version: int
     name: str
 
@@ -35,88 +35,82 @@ class StoredPlace(NamedTuple):
     version: int
 
 
-class StoredPartner(NamedTuple):
-    partner: Partner
-    version: int
+@dataclass(frozen=True)
+class AskedOfHelp:
+    """What a list of hosts or of mentors is narrowed to. An empty one is none."""
+
+    unit: str | None = None
+    state: str | None = None
+    appetite: str | None = None
+    q: str | None = None
+    cursor: str | None = None
 
 
-def _by_name(cursor: str | None) -> tuple[str | None, UUID | None]:
-    """Name and id of the last row shown. Raises `ValueError` for what is no cursor of such a list."""
-    after = read_cursor(cursor)
-    if not after:
-        return None, None
-    name, id_ = after
-    return name, UUID(id_)
+@dataclass(frozen=True)
+class AskedOfPartners:
+    unit: str | None = None
+    kind: str | None = None
+    status: str | None = None
+    q: str | None = None
+    cursor: str | None = None
 
 
-def _pattern(q: str | None) -> str | None:
-    return f"%{as_pattern(q.strip().lower())}%" if q and q.strip() else None
+Asked = AskedOfHelp | AskedOfPartners
 
 
-async def hosts(
-    connection: Connection,
-    units: Collection[str],
-    *,
-    state: str | None = None,
-    appetite: str | None = None,
-    q: str | None = None,
-    cursor: str | None = None,
-    limit: int = PAGE,
+@dataclass(frozen=True)
+class Register(Generic[D]):
+    """What differs between the registers: what one in it is called, where the rows stand (`r` being the
+    register's own), what a row is read as, and the columns by which the list is narrowed."""
+
+    one: str
+    rows: str
+    document: type[D]
+    asked: type[Asked]
+    narrowed_by: tuple[str, str]
+
+    def stored(self, row: asyncpg.Record) -> Stored[D]:
+        return Stored(self.document.model_validate_json(row["doc"]), row["version"], row["name"])
+
+
+HOSTS = Register("host", "host r", HostFile, AskedOfHelp, ("state", "appetite"))
+MENTORS = Register(
+    "mentor", "mentor r JOIN person p ON p.id = r.id", Mentor, AskedOfHelp, ("state", "appetite")
+)
+PARTNERS = Register("partner", "partner r", Partner, AskedOfPartners, ("kind", "status"))
+
+
+async def listed(
+    connection: Connection, register: Register[D], units: Collection[str], asked: Asked, limit: int = PAGE
 ) -> Found:
-    """Hosts by name, as `StoredHost`."""
+    """A register's rows by name, as `Stored`. Raises `NoCursor` for what is no cursor of such a list."""
+    first, second = register.narrowed_by
     rows = await connection.fetch(
-        "SELECT id, version, name_lowered, doc::text AS doc FROM host "
-        "WHERE doc IS NOT NULL AND unit = ANY($1::text[]) AND ($2::text IS NULL OR state = $2) "
-        "AND ($3::text IS NULL OR appetite = $3) AND ($4::text IS NULL OR name_lowered LIKE $4) "
-        "AND ($5::text IS NULL OR (name_lowered, id) > ($5, $6::uuid)) "
-        "ORDER BY name_lowered, id LIMIT $7",
+        f"SELECT r.id, r.version, r.doc::text AS doc, name, name_lowered FROM {register.rows} "  # noqa: S608
+        "WHERE r.doc IS NOT NULL AND r.unit = ANY($1::text[]) "
+        f"AND ($2::text IS NULL OR r.{first} = $2) AND ($3::text IS NULL OR r.{second} = $3) "
+        "AND ($4::text IS NULL OR name_lowered LIKE $4) "
+        "AND ($5::text IS NULL OR (name_lowered, r.id) > ($5, $6::uuid)) "
+        "ORDER BY name_lowered, r.id LIMIT $7",
         sorted(units),
-        state or None,
-        appetite or None,
-        _pattern(q),
-        *_by_name(cursor),
+        getattr(asked, first) or None,
+        getattr(asked, second) or None,
+        f"%{as_pattern(asked.q.strip().lower())}%" if asked.q and asked.q.strip() else None,
+        *read_cursor(asked.cursor, str, UUID),
         limit + 1,
     )
     shown = rows[:limit]
     following = cursor_of(shown[-1]["name_lowered"], shown[-1]["id"]) if len(rows) > limit else None
-    found = [StoredHost(HostFile.model_validate_json(row["doc"]), row["version"]) for row in shown]
-    return Found(found, following)
+    return Found([register.stored(row) for row in shown], following)
 
 
-async def mentors(
-    connection: Connection,
-    units: Collection[str],
-    *,
-    state: str | None = None,
-    appetite: str | None = None,
-    q: str | None = None,
-    host_id: UUID | None = None,
-    cursor: str | None = None,
-    limit: int = PAGE,
-) -> Found:
-    """Mentors by name, as `StoredMentor`."""
-    rows = await connection.fetch(
-        "SELECT m.id, m.version, m.doc::text AS doc, p.name, p.name_lowered FROM mentor m "
-        "JOIN person p ON p.id = m.id "
-        "WHERE m.doc IS NOT NULL AND m.unit = ANY($1::text[]) AND ($2::text IS NULL OR m.state = $2) "
-        "AND ($3::text IS NULL OR m.appetite = $3) AND ($4::text IS NULL OR p.name_lowered LIKE $4) "
-        "AND ($5::uuid IS NULL OR (m.doc ->> 'host_id')::uuid = $5) "
-        "AND ($6::text IS NULL OR (p.name_lowered, m.id) > ($6, $7::uuid)) "
-        "ORDER BY p.name_lowered, m.id LIMIT $8",
-        sorted(units),
-        state or None,
-        appetite or None,
-        _pattern(q),
-        host_id,
-        *_by_name(cursor),
-        limit + 1,
+async def one(connection: Connection, register: Register[D], id_: UUID) -> Stored[D] | None:
+    row = await connection.fetchrow(
+        f"SELECT r.version, r.doc::text AS doc, name FROM {register.rows} "  # noqa: S608
+        "WHERE r.id = $1 AND r.doc IS NOT NULL",
+        id_,
     )
-    shown = rows[:limit]
-    following = cursor_of(shown[-1]["name_lowered"], shown[-1]["id"]) if len(rows) > limit else None
-    found = [
-        StoredMentor(Mentor.model_validate_json(row["doc"]), row["version"], row["name"]) for row in shown
-    ]
-    return Found(found, following)
+    return register.stored(row) if row else None
 
 
 async def places(
@@ -129,8 +123,7 @@ async def places(
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> Found:
-    """Places by id, as `StoredPlace`."""
-    after = read_cursor(cursor)
+    """Places by id, as `StoredPlace`. Raises `NoCursor` for what is no cursor of theirs."""
     rows = await connection.fetch(
         "SELECT id, version, doc::text AS doc FROM place "
         "WHERE doc IS NOT NULL AND unit = ANY($1::text[]) AND ($2::text IS NULL OR state = $2) "
@@ -140,7 +133,7 @@ async def places(
         state or None,
         host_id,
         mentor_id,
-        UUID(after[0]) if after else None,
+        *read_cursor(cursor, UUID),
         limit + 1,
     )
     shown = rows[:limit]
@@ -157,61 +150,6 @@ async def places_of(connection: Connection, owners: Collection[UUID]) -> list[Pl
         sorted(owners),
     )
     return [Place.model_validate_json(row["doc"]) for row in rows]
-
-
-async def partners(
-    connection: Connection,
-    units: Collection[str],
-    *,
-    kind: str | None = None,
-    status: str | None = None,
-    q: str | None = None,
-    cursor: str | None = None,
-    limit: int = PAGE,
-) -> Found:
-    """Partners by name, as `StoredPartner`."""
-    rows = await connection.fetch(
-        "SELECT id, version, name_lowered, doc::text AS doc FROM partner "
-        "WHERE doc IS NOT NULL AND unit = ANY($1::text[]) AND ($2::text IS NULL OR kind = $2) "
-        "AND ($3::text IS NULL OR status = $3) AND ($4::text IS NULL OR name_lowered LIKE $4) "
-        "AND ($5::text IS NULL OR (name_lowered, id) > ($5, $6::uuid)) "
-        "ORDER BY name_lowered, id LIMIT $7",
-        sorted(units),
-        kind or None,
-        status or None,
-        _pattern(q),
-        *_by_name(cursor),
-        limit + 1,
-    )
-    shown = rows[:limit]
-    following = cursor_of(shown[-1]["name_lowered"], shown[-1]["id"]) if len(rows) > limit else None
-    found = [StoredPartner(Partner.model_validate_json(row["doc"]), row["version"]) for row in shown]
-    return Found(found, following)
-
-
-async def host(connection: Connection, host_id: UUID) -> StoredHost | None:
-    row = await connection.fetchrow(
-        "SELECT version, doc::text AS doc FROM host WHERE id = $1 AND doc IS NOT NULL", host_id
-    )
-    return StoredHost(HostFile.model_validate_json(row["doc"]), row["version"]) if row else None
-
-
-async def mentor(connection: Connection, mentor_id: UUID) -> StoredMentor | None:
-    row = await connection.fetchrow(
-        "SELECT m.version, m.doc::text AS doc, p.name FROM mentor m JOIN person p ON p.id = m.id "
-        "WHERE m.id = $1 AND m.doc IS NOT NULL",
-        mentor_id,
-    )
-    if row is None:
-        return None
-    return StoredMentor(Mentor.model_validate_json(row["doc"]), row["version"], row["name"])
-
-
-async def partner(connection: Connection, partner_id: UUID) -> StoredPartner | None:
-    row = await connection.fetchrow(
-        "SELECT version, doc::text AS doc FROM partner WHERE id = $1 AND doc IS NOT NULL", partner_id
-    )
-    return StoredPartner(Partner.model_validate_json(row["doc"]), row["version"]) if row else None
 
 
 async def partner_names(connection: Connection, units: Collection[str]) -> list[tuple[str, str]]:
