@@ -27,7 +27,8 @@ class CaseFile(Document):
     """A case (sag) as far as matching knows it: what the candidate wishes, and what they wait for.
 
     `revision` grows with whatever a solver must know, so that a pair found for an earlier one is dropped.
-    `tried` are the places that are not proposed again: refused, lapsed, taken back by staff, or failed.
+    `tried` are the places that are not proposed again: refused, lapsed, taken back by staff, or failed; and
+    the mentors, or hosts, of whom no other place is proposed either.
     `unmatched` are the reasons last told; None where nothing has been told of this waiting.
     """
 

@@ -31,6 +31,9 @@ from shared.contracts.model import Party
 from shared.messages import Append, Cancel, Schedule
 from shared.programmes import Programmes, Rules
 
+OF_THE_WHOLE_HOST = frozenset({"known_to_each_other"})
+"""Why somebody says no to a place and means all the places of its host."""
+
 
 def today_in(unit: str, rules: Programmes, now: datetime) -> date:
     """The day it is in a unit."""
@@ -145,15 +148,19 @@ def hold(place: Place, proposal_id: UUID, *, agreed: bool) -> Place:
     return place.model_copy(update={"held": (*others, Hold(proposal_id=proposal_id, agreed=agreed))})
 
 
-def waiting_again(case: CaseFile, *, tried: UUID | None = None) -> CaseFile:
+def with_tried(case: CaseFile, tried: Iterable[UUID]) -> tuple[UUID, ...]:
+    """What the case is not proposed again, with these."""
+    return tuple(dict.fromkeys((*case.tried, *tried)))
+
+
+def waiting_again(case: CaseFile, *, tried: Iterable[UUID] = ()) -> CaseFile:
     """The case without its proposal; a solver's pair from before is dropped."""
-    more = () if tried is None or tried in case.tried else (tried,)
     return case.model_copy(
         update={
             "state": "paused" if case.paused else "waiting",
             "proposal_id": None,
             "revision": case.revision + 1,
-            "tried": (*case.tried, *more),
+            "tried": with_tried(case, tried),
             "unmatched": None,
         }
     )
@@ -177,6 +184,16 @@ class Rows:
     def current(self) -> bool:
         """Whether the case still waits for this very proposal or match."""
         return self.case.proposal_id == self.proposal.id
+
+    def not_again(self, reason: str | None = None) -> tuple[UUID, ...]:
+        """What the case is not proposed again once these two are over: the place, and whoever it stands for.
+
+        A mentor is one person whichever of their places it is. A host has other people in other places, so a
+        host as a whole is left out for such a reason alone.
+        """
+        offer = self.place.offer
+        behind = (offer.mentor_id, offer.host_id if reason in OF_THE_WHOLE_HOST else None)
+        return (self.place.id, *(one for one in behind if one is not None))
 
     def onto(self, state: State) -> State:
         return replace(state, proposal=self.proposal, case=self.case, place=self.place)

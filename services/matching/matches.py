@@ -21,6 +21,7 @@ from services.matching.effects import (
     rules_of,
     today_in,
     waiting_again,
+    with_tried,
 )
 from services.matching.rules import agreement_of, check_codes
 from shared.contracts.followup import PlacementEnded
@@ -112,12 +113,13 @@ def _resting(rows: Rows, *, tried: bool) -> Rows:
     """
     if not rows.current:
         case = rows.case
-        if not tried or rows.proposal.place_id in case.tried:
+        with_these = with_tried(case, rows.not_again()) if tried else case.tried
+        if with_these == case.tried:
             return rows
-        update = {"tried": (*case.tried, rows.proposal.place_id), "revision": case.revision + 1}
+        update = {"tried": with_these, "revision": case.revision + 1}
         return replace(rows, case=case.model_copy(update=update))
     state = "resting" if rows.case.state == "agreed" else rows.case.state
-    again = waiting_again(rows.case, tried=rows.proposal.place_id if tried else None)
+    again = waiting_again(rows.case, tried=rows.not_again() if tried else ())
     return replace(rows, case=again.model_copy(update={"state": state}))
 
 

@@ -184,7 +184,7 @@ def answer(state: State, message: Message, rules: Programmes, now: datetime) -> 
             replace(rows, proposal=answered), "refused", rules, now, reason=body.reason
         )
         event = ProposalAnswered(**about(proposal, parties=told(rows.case, answered), **said))
-        after = replace(refused, case=waiting_again(rows.case, tried=proposal.place_id))
+        after = replace(refused, case=waiting_again(rows.case, tried=rows.not_again(body.reason)))
         return Decision(after.onto(state), (event,), timers, appends)
     moved, newly = _moved_on(answered, own, now)
     timers = _timers(proposal, moved, own, now, newly)
@@ -263,7 +263,7 @@ def lapse(state: State, message: Message, rules: Programmes, now: datetime) -> D
     event = ProposalLapsed(
         **about(rows.proposal, proposal_id=rows.proposal.id, parties=told(rows.case, rows.proposal))
     )
-    after = replace(after, case=waiting_again(rows.case, tried=rows.proposal.place_id))
+    after = replace(after, case=waiting_again(rows.case, tried=rows.not_again()))
     return Decision(after.onto(state), (event,), timers, appends)
 
 
@@ -273,7 +273,7 @@ def withdraw(state: State, message: Message, rules: Programmes, now: datetime) -
     rows = Rows.of(state)
     check_codes(rules.codes, {"reason": ("proposal_withdraw_reasons", (body.reason,))})
     after, events, appends, timers = withdrawn(rows, body.reason, rules, now)
-    after = replace(after, case=waiting_again(rows.case, tried=rows.proposal.place_id))
+    after = replace(after, case=waiting_again(rows.case, tried=rows.not_again()))
     return Decision(after.onto(state), events, timers, appends)
 
 

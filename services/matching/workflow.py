@@ -11,7 +11,7 @@ ends the proposal, frees the place, and the pool is solved again the same moment
 comes the day plan A fails. No answer is reminded, then lapses. When everybody who decides has said yes
 the proposal is *accepted*, and `AgreeMatch` makes it the match, within the programme's frame. A pair
 that was refused, has lapsed, was taken back by staff, was cancelled or has failed is not proposed again
-by itself.
+by itself, nor through another place of the same mentor.
 
 The agreed match keeps its opening until `CancelMatch`, or until follow-up says that the placement is
 over (`PlacementEnded`; `failed_match` is told on as `MatchFailed`). Meanwhile the case may be in its

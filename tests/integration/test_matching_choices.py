@@ -15,6 +15,7 @@ from shared.contracts.intake import CasePaused, CaseWithdrawn, EnquiryMade, Plac
 from shared.contracts.matching import (
     AgreeMatch,
     BookMatchMeeting,
+    CancelMatch,
     OverrideProposal,
     PublishMentorWanted,
     WithdrawMentorWanted,
@@ -312,3 +313,52 @@ async def test_a_case_that_rests_has_no_notice_up(matching: Matching) -> None:
     await matching.take(case_event(CasePaused, case, reason="illness"))
     await matching.settle()
     assert [one["reason"] for one in await bodies(matching, "MentorWantedWithdrawn")] == ["withdrawn"]
+
+
+async def says_no(matching: Matching, side: str, reason: str) -> None:
+    assert (await matching.say(await matching.out(), side, "no", reason=reason)).kind == "done"
+    await matching.settle()
+
+
+@pytest.mark.parametrize("side", ["host", "candidate"])
+async def test_the_same_two_do_not_meet_again_through_another_place_of_the_mentor(
+    matching: Matching, side: str
+) -> None:
+    case, mentor = await matching.case(), uuid4()
+    of_the_mentor = {"host_id": None, "mentor_id": mentor, "kind": "volunteer"}
+    for _ in range(2):
+        await matching.place(**of_the_mentor)
+    await matching.settle()
+    await says_no(matching, side, "times_do_not_fit")
+    assert (await matching.stored_case(case)).state == "waiting"
+    assert (await bodies(matching, "CaseUnmatched"))[-1]["reasons"] == [
+        {"code": "refused_before", "places": 2}
+    ]
+    other = await matching.place(**of_the_mentor | {"mentor_id": uuid4()})
+    await matching.settle()
+    assert (await matching.out()).place_id == other.place_id
+
+
+async def test_nor_after_a_match_with_the_mentor_was_cancelled(matching: Matching) -> None:
+    case, mentor = await matching.case(), uuid4()
+    for _ in range(2):
+        await matching.place(host_id=None, mentor_id=mentor)
+    await matching.settle()
+    match = await matching.agreed()
+    assert match.match_id is not None
+    await matching.done(CancelMatch(match_id=match.match_id, reason="no_agreement"))
+    await matching.case(case_id=case.case_id, round=2, parties=case.parties)
+    await matching.settle()
+    assert [one.state for one in await matching.proposals()] == ["cancelled"]
+
+
+@pytest.mark.parametrize(("reason", "again"), [("tasks_do_not_fit", True), ("known_to_each_other", False)])
+async def test_another_place_of_the_same_host_is_proposed_unless_the_reason_speaks_of_the_host(
+    matching: Matching, reason: str, again: bool
+) -> None:
+    case, host = await matching.case(), uuid4()
+    for _ in range(2):
+        await matching.place(host_id=host)
+    await matching.settle()
+    await says_no(matching, "candidate", reason)
+    assert ((await matching.stored_case(case)).state == "proposed") == again

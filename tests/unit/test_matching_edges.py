@@ -124,6 +124,14 @@ def test_a_full_place_and_one_that_was_tried_are_no_edge(asking: Asking) -> None
     assert list(broken(candidate(UUID(int=2)), place(), asking)) == ["refused_before"]
 
 
+@pytest.mark.parametrize("whose", ["mentor_id", "host_id"])
+def test_no_place_of_a_mentor_or_a_host_who_was_tried_is_an_edge(asking: Asking, whose: str) -> None:
+    tried = candidate(UUID(int=70))
+    for number, expected in ((70, ["refused_before"]), (80, [])):
+        offer: dict[str, Any] = {whose: UUID(int=number)}
+        assert list(broken(tried, place(**offer), asking)) == expected
+
+
 @pytest.mark.parametrize(
     ("reason", "profile", "offer"),
     [

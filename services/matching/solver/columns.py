@@ -287,18 +287,18 @@ class _Barred:
     """The places that somebody has tried, or does not want, by the ids of the place and of its people."""
 
     def __init__(self, places: Sequence[Offered]) -> None:
-        self.by_id = {place.id: number for number, place in enumerate(places)}
         self.by_party: dict[UUID, list[int]] = {}
         for number, place in enumerate(places):
             for party in {place.id, place.offer.host_id, place.offer.mentor_id} - {None}:
                 self.by_party.setdefault(party, []).append(number)  # type: ignore[arg-type]
 
     def of(self, candidate: Candidate) -> list[int]:
-        tried = [2 * self.by_id[one] for one in candidate.tried if one in self.by_id]
-        shut_out = {
-            number for one in candidate.profile.excluded_hosts for number in self.by_party.get(one, ())
-        }
-        return sorted([*tried, *(2 * number + 1 for number in shut_out)])
+        tried = self._of_all(candidate.tried)
+        shut_out = self._of_all(candidate.profile.excluded_hosts)
+        return sorted([*(2 * number for number in tried), *(2 * number + 1 for number in shut_out)])
+
+    def _of_all(self, ids: Iterable[UUID]) -> set[int]:
+        return {number for one in ids for number in self.by_party.get(one, ())}
 
 
 def _seekers(

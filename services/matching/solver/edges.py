@@ -32,7 +32,7 @@ TRAVEL_KM = 30.0
 
 @dataclass(frozen=True)
 class Candidate:
-    """A waiting case as the rules see it; `tried` places are not proposed again."""
+    """A waiting case as the rules see it; a place that is `tried`, or whose host or mentor is, is no edge."""
 
     id: UUID
     profile: Profile
@@ -261,7 +261,7 @@ def unknown_rules(rules: Rules) -> list[str]:
 
 def broken(candidate: Candidate, place: Offered, asking: Asking) -> Iterator[str]:
     """The hard rules that forbid this pair, by code."""
-    if place.id in candidate.tried:
+    if not candidate.tried.isdisjoint((place.id, place.offer.host_id, place.offer.mentor_id)):
         yield TRIED
     hard = set(asking.rules.matching.hard) | {"capacity"}
     for code, breaks in HARD.items():
