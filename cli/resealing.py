@@ -9,22 +9,55 @@ locks its rows. Once it is through, the keys of before can be taken out of the s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from shared.batches import NO_ID, Rows, in_batches
 from shared.settings import Settings
 
-BATCH = 200
-IN_DOCUMENTS = {
-    "intake": (("person", "national_id"), ("referral", "sealed"), ("enquiry", "sealed")),
+
+@dataclass(frozen=True)
+class Sealed:
+    """Where something sealed is kept: how it is read as text, and how $2 is written in its place."""
+
+    name: str
+    table: str
+    read: str
+    write: str
+    key: str = "id"
+    before_all: Any = NO_ID
+
+    @property
+    def select(self) -> str:
+        return (
+            f"SELECT {self.key} AS key, {self.read} AS sealed FROM {self.table} "  # noqa: S608
+            f"WHERE {self.key} > $1 AND {self.read} IS NOT NULL ORDER BY {self.key} LIMIT $2 FOR UPDATE"
+        )
+
+    @property
+    def update(self) -> str:
+        return f"UPDATE {self.table} SET {self.write} WHERE {self.key} = $1"  # noqa: S608
+
+
+def _in_document(table: str, field: str) -> Sealed:
+    write = f"doc = doc || jsonb_build_object('{field}', $2::text)"
+    return Sealed(f"{table}.{field}", table, f"doc ->> '{field}'", write)
+
+
+PARKED = Sealed("parked", "parked", "convert_from(sealed, 'UTF8')", "sealed = convert_to($2, 'UTF8')")
+BESIDE = {
+    "intake": (
+        _in_document("person", "national_id"),
+        _in_document("referral", "sealed"),
+        _in_document("enquiry", "sealed"),
+        Sealed("refused_referral", "refused_referral", "sealed", "sealed = $2", "position", 0),
+    ),
 }
-IN_COLUMNS = {
-    "intake": (("refused_referral", "position", "bigint"),),
-}
+"""What a service keeps sealed beside what any may have parked."""
 Counts = tuple[str, int, int]
 """What was gone through, how many rows so far, and how many of them were sealed anew."""
 
@@ -32,17 +65,11 @@ Counts = tuple[str, int, int]
 async def reseal(service: str, settings: Settings) -> AsyncIterator[Counts]:
     """Seal anew; tells how far it has come after each batch. Raises `InvalidToken` if no key opens one."""
     keys = [Fernet(key.strip()) for key in settings.seal_keys.split(",")]
-    first, every = keys[0], MultiFernet(keys)
     connection = await asyncpg.connect(settings.database_url, timeout=5)
     try:
-        async for seen, changed in _parked(connection, first, every):
-            yield "parked", seen, changed
-        for table, name in IN_DOCUMENTS.get(service, ()):
-            async for seen, changed in _documents(connection, table, name, first, every):
-                yield f"{table}.{name}", seen, changed
-        for table, key, kind in IN_COLUMNS.get(service, ()):
-            async for seen, changed in _column(connection, table, key, kind, first, every):
-                yield table, seen, changed
+        for sealed in (PARKED, *BESIDE.get(service, ())):
+            async for seen, changed in _anew(connection, sealed, keys[0], MultiFernet(keys)):
+                yield sealed.name, seen, changed
         if service == "intake":
             # Imported only here: an image holds one service.
             rekeying = import_module("services.intake.rekeying")
@@ -54,84 +81,22 @@ async def reseal(service: str, settings: Settings) -> AsyncIterator[Counts]:
         await connection.close()
 
 
-def _anew(token: bytes, first: Fernet, every: MultiFernet) -> bytes | None:
-    """The same text under the first key; None if it is already."""
+def _anew(
+    connection: asyncpg.Connection, sealed: Sealed, first: Fernet, every: MultiFernet
+) -> AsyncIterator[tuple[int, int]]:
+    async def change(rows: Rows) -> int:
+        old = [row for row in rows if not _opens(first, row["sealed"])]
+        await connection.executemany(
+            sealed.update, [(row["key"], every.rotate(row["sealed"]).decode()) for row in old]
+        )
+        return len(old)
+
+    return in_batches(connection, sealed.select, change, sealed.before_all)
+
+
+def _opens(key: Fernet, token: str) -> bool:
     try:
-        first.decrypt(token)
-        return None
+        key.decrypt(token)
     except InvalidToken:
-        return every.rotate(token)
-
-
-async def _parked(
-    connection: asyncpg.Connection, first: Fernet, every: MultiFernet
-) -> AsyncIterator[tuple[int, int]]:
-    seen = changed = 0
-    last = UUID(int=0)
-    while True:
-        async with connection.transaction():
-            rows = await connection.fetch(
-                "SELECT id, sealed FROM parked WHERE id > $1 AND sealed IS NOT NULL "
-                "ORDER BY id LIMIT $2 FOR UPDATE",
-                last,
-                BATCH,
-            )
-            found = [(row["id"], new) for row in rows if (new := _anew(bytes(row["sealed"]), first, every))]
-            await connection.executemany("UPDATE parked SET sealed = $2 WHERE id = $1", found)
-        if not rows:
-            return
-        last, seen, changed = rows[-1]["id"], seen + len(rows), changed + len(found)
-        yield seen, changed
-
-
-async def _documents(
-    connection: asyncpg.Connection, table: str, name: str, first: Fernet, every: MultiFernet
-) -> AsyncIterator[tuple[int, int]]:
-    seen = changed = 0
-    last = UUID(int=0)
-    while True:
-        async with connection.transaction():
-            rows = await connection.fetch(
-                f"SELECT id, doc ->> '{name}' AS sealed FROM {table} "  # noqa: S608
-                f"WHERE id > $1 AND doc ->> '{name}' IS NOT NULL ORDER BY id LIMIT $2 FOR UPDATE",
-                last,
-                BATCH,
-            )
-            found = [
-                (row["id"], new.decode())
-                for row in rows
-                if (new := _anew(row["sealed"].encode(), first, every))
-            ]
-            await connection.executemany(
-                f"UPDATE {table} SET doc = doc || jsonb_build_object('{name}', $2::text) WHERE id = $1",  # noqa: S608
-                found,
-            )
-        if not rows:
-            return
-        last, seen, changed = rows[-1]["id"], seen + len(rows), changed + len(found)
-        yield seen, changed
-
-
-async def _column(
-    connection: asyncpg.Connection, table: str, key: str, kind: str, first: Fernet, every: MultiFernet
-) -> AsyncIterator[tuple[int, int]]:
-    seen = changed = 0
-    last: Any = 0
-    while True:
-        async with connection.transaction():
-            rows = await connection.fetch(
-                f"SELECT {key} AS key, sealed FROM {table} WHERE {key} > $1::{kind} "  # noqa: S608
-                f"ORDER BY {key} LIMIT $2 FOR UPDATE",
-                last,
-                BATCH,
-            )
-            found = [
-                (row["key"], new.decode())
-                for row in rows
-                if (new := _anew(row["sealed"].encode(), first, every))
-            ]
-            await connection.executemany(f"UPDATE {table} SET sealed = $2 WHERE {key} = $1", found)  # noqa: S608
-        if not rows:
-            return
-        last, seen, changed = rows[-1]["key"], seen + len(rows), changed + len(found)
-        yield seen, changed
+        return False
+    return True

@@ -8,42 +8,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import asyncpg
 
 from services.intake.documents import Person
 from services.intake.people import key_text
 from services.intake.sealing import Secrets, keyed
+from shared.batches import Rows, in_batches
 from shared.contracts.model import derived_id
 from shared.settings import Settings
-
-BATCH = 200
 
 
 def _secrets(settings: Settings) -> Secrets:
     return keyed([key.strip() for key in settings.seal_keys.split(",")], settings.hash_key)
 
 
-async def person_keys(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[tuple[int, int]]:
+def person_keys(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[tuple[int, int]]:
     """Each person's row under the first key of the hash; a refused referral goes on finding it."""
     secrets = _secrets(settings)
-    seen = changed = 0
-    last = UUID(int=0)
-    while True:
-        async with connection.transaction():
-            rows = await connection.fetch(
-                "SELECT id, doc::text AS doc FROM person WHERE id > $1 AND doc ->> 'national_id' IS NOT NULL "
-                "ORDER BY id LIMIT $2 FOR UPDATE",
-                last,
-                BATCH,
-            )
-            for row in rows:
-                changed += await _moved(connection, Person.model_validate_json(row["doc"]), secrets)
-        if not rows:
-            return
-        last, seen = rows[-1]["id"], seen + len(rows)
-        yield seen, changed
+
+    async def change(rows: Rows) -> int:
+        people = [Person.model_validate_json(row["doc"]) for row in rows]
+        return sum([await _moved(connection, person, secrets) for person in people])
+
+    return in_batches(
+        connection,
+        "SELECT id AS key, doc::text AS doc FROM person WHERE id > $1 AND doc ->> 'national_id' IS NOT NULL "
+        "ORDER BY id LIMIT $2 FOR UPDATE",
+        change,
+    )
 
 
 async def _moved(connection: asyncpg.Connection, person: Person, secrets: Secrets) -> bool:
@@ -72,29 +65,25 @@ async def _moved(connection: asyncpg.Connection, person: Person, secrets: Secret
     return True
 
 
-async def digests(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[tuple[int, int]]:
+def digests(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[tuple[int, int]]:
     """An accepted referral is recognised by what it said, under the first key of the hash."""
     secrets = _secrets(settings)
-    seen = changed = 0
-    last = UUID(int=0)
-    while True:
-        async with connection.transaction():
-            rows = await connection.fetch(
-                "SELECT id, doc ->> 'sealed' AS sealed, doc ->> 'digest' AS digest FROM referral "
-                "WHERE id > $1 AND doc ->> 'sealed' IS NOT NULL AND doc ->> 'digest' IS NOT NULL "
-                "ORDER BY id LIMIT $2 FOR UPDATE",
-                last,
-                BATCH,
-            )
-            found = [
-                (row["id"], digest)
-                for row in rows
-                if (digest := secrets.digest(secrets.open(row["sealed"]))) != row["digest"]
-            ]
-            await connection.executemany(
-                "UPDATE referral SET doc = doc || jsonb_build_object('digest', $2::text) WHERE id = $1", found
-            )
-        if not rows:
-            return
-        last, seen, changed = rows[-1]["id"], seen + len(rows), changed + len(found)
-        yield seen, changed
+
+    async def change(rows: Rows) -> int:
+        found = [
+            (row["key"], digest)
+            for row in rows
+            if (digest := secrets.digest(secrets.open(row["sealed"]))) != row["digest"]
+        ]
+        await connection.executemany(
+            "UPDATE referral SET doc = doc || jsonb_build_object('digest', $2::text) WHERE id = $1", found
+        )
+        return len(found)
+
+    return in_batches(
+        connection,
+        "SELECT id AS key, doc ->> 'sealed' AS sealed, doc ->> 'digest' AS digest FROM referral "
+        "WHERE id > $1 AND doc ->> 'sealed' IS NOT NULL AND doc ->> 'digest' IS NOT NULL "
+        "ORDER BY id LIMIT $2 FOR UPDATE",
+        change,
+    )

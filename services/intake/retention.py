@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.intake.certificates import months_later
 from services.intake.documents import CaseFile, HostFile, Mentor, State
 from services.intake.erasing import ERASED, OVER, Leaving, RetentionOver, gone
 from services.intake.settling import rules_of, today_in
@@ -24,17 +25,6 @@ from shared.transitions import Does, Lifecycle
 LEFT = ("declined", "retired")
 """Where a host or a mentor is no more."""
 Part = CaseFile | HostFile | Mentor
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day so many months later, or the last one of a shorter month."""
-    month = day.year * 12 + day.month - 1 + months
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(month // 12, month % 12 + 1, last)
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
 
 
 def kept_until(part: Part, programmes: Programmes, now: datetime) -> date:

@@ -12,10 +12,11 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from services.intake import telling
+from services.intake.certificates import months_later
 from services.intake.documents import Person, State
 from services.intake.erasing import Leaving, RetentionOver
 from services.intake.registers import Duty, RoleModel, Staff, UnitFile
-from services.intake.retention import longest_kept, months_later, morning
+from services.intake.retention import longest_kept, morning
 from services.intake.rules import unknown_codes
 from services.intake.settling import today_in
 from shared.contracts.intake_commands import ContactDetails
