@@ -184,7 +184,14 @@ class Walk:
                 valid_until=valid_until.isoformat(),
             )
         else:
-            await command("intake", "CompletePreparation", case_id=case, step=code)
+            await command(
+                "intake",
+                "CompletePreparation",
+                case_id=case,
+                step=code,
+                note="Talt igennem og aftalt.",
+                considered=dict.fromkeys(step["considers"], True),
+            )
         self.say(f"preparation: {code.replace('_', ' ')}")
 
     async def be_proposed(self) -> None:

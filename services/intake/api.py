@@ -199,7 +199,7 @@ def _cases(host: Host) -> None:
             include={
                 *("profile", "presentation", "foreign_qualification", "foreign_recognition", "goals"),
                 *("consents", "certificates", "experience", "education", "education_level", "interests"),
-                *("options", "parallel_activities", "job_in_prospect", "of_age_on"),
+                *("options", "parallel_activities", "job_in_prospect", "of_age_on", "done"),
             },
         )
         match = found.match.model_dump(mode="json") if found.match else None

@@ -69,10 +69,10 @@ class Casework:
         state = replace(self.state, case=case, **(others or {}))
         return Decision(state, events=(*events, *further), timers=timers)
 
-    def with_done(self, code: str, on: date, note: str | None = None) -> tuple[StepDone, ...]:
+    def with_done(self, code: str, on: date, **said: Any) -> tuple[StepDone, ...]:
         """What was done, with this step done in this round; done before in the round, it is overwritten."""
         others = (one for one in self.case.done if (one.step, one.round) != (code, self.case.round))
-        return (*others, StepDone(step=code, round=self.case.round, on=on, note=note))
+        return (*others, StepDone(step=code, round=self.case.round, on=on, **said))
 
     def with_kind_done(self, kind: str, on: date) -> tuple[StepDone, ...]:
         """What was done, with the programme's step of this kind done, if it has one."""

@@ -103,12 +103,16 @@ class Person(Value):
 
 
 class StepDone(Value):
-    """A step of the preparation that was done, in the round it was done in."""
+    """A step of the preparation that was done, in the round it was done in, and what was written of it.
+
+    `considered` says of each that the step asks about whether it is wished.
+    """
 
     step: Code
     round: int
     on: date
     note: FreeText | None = None
+    considered: Mapping[str, bool] = Field(default_factory=dict)
 
 
 class Consent(Value):

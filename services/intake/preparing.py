@@ -6,11 +6,12 @@ Pure. Each command changes the case and lets `settle` say what follows. The inte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.intake import telling
+from services.intake import desk, telling
 from services.intake.casework import Casework
 from services.intake.documents import Consent, State
 from services.intake.rules import waits_on
@@ -19,7 +20,7 @@ from shared.contracts.intake import CaseAssigned, GoalText, SubGoalText
 from shared.contracts.intake_commands import AgreeGoals, AssignCase, CompletePreparation, RecordConsent
 from shared.contracts.model import derived_id
 from shared.messages import Decision, Message, Refused
-from shared.programmes import Programmes
+from shared.programmes import Programmes, Step
 
 
 def assign(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
@@ -53,7 +54,21 @@ def complete_preparation(
     before = waits_on(work.case, work.rules, step, work.today)
     if before:
         raise Refused("step_waits_on_another", field="step", waits_on=list(before))
-    return work.decision({"done": work.with_done(step.code, work.day(said.done_on, "done_on"), said.note)})
+    desk.refuse(tuple(_left_out(step, said)))
+    on, note = work.day(said.done_on, "done_on"), (said.note or "").strip() or None
+    return work.decision({"done": work.with_done(step.code, on, note=note, considered=said.considered)})
+
+
+def _left_out(step: Step, said: CompletePreparation) -> Iterator[tuple[str, str, str]]:
+    """What the step asks for and nobody said, and what was said that it does not ask for."""
+    if step.needs == "note" and not (said.note or "").strip():
+        yield "note_missing", "note", "the programme asks for what was agreed, in words"
+    for one in step.considers:
+        if one not in said.considered:
+            yield "not_considered", f"considered.{one}", "yes or no"
+    for one in said.considered:
+        if one not in step.considers:
+            yield "unknown_code", f"considered.{one}", "the step does not ask about it"
 
 
 def agree_goals(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:

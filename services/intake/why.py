@@ -47,6 +47,8 @@ def step_json(standing: Standing, case: CaseFile, start: date, country: str) -> 
         "before": step.before,
         "who": standing.who,
         "lead_days": step.lead_days,
+        "needs": step.needs,
+        "considers": list(step.considers),
         "is_done": standing.is_done,
         "done_on": standing.done_on.isoformat() if standing.done_on else None,
         "is_possible_now": standing.is_possible_now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -88,6 +89,9 @@ class CompletePreparation(IntakeCommand):
     step: Code
     done_on: date | None = None
     note: FreeText | None = Field(default=None, max_length=4000)
+    considered: Mapping[Code, bool] = Field(
+        default={}, max_length=20, description="Each that the step asks about, and whether it is wished."
+    )
 
 
 class GoalInWords(Value):

@@ -107,6 +107,7 @@ def _coded(rules: Rules) -> Iterator[tuple[Path, str, str]]:
         yield ("preparation", index, "who"), "roles", step.who
         if step.kind == "consent":
             yield ("preparation", index, "code"), "consents", step.code
+        yield from ((("preparation", index, "considers"), "roles", role) for role in step.considers)
     for index, certificate in enumerate(rules.certificates):
         yield ("certificates", index, "kind"), "certificates", certificate.kind
     for index, level in enumerate(rules.ladder):
@@ -164,6 +165,10 @@ def _preparation_fits(rules: Rules) -> Iterator[Fault]:
         if step.needs == "sub_goals" and step.kind != "goals":
             message = f"the step {step.code!r} agrees no goals, and so no sub-goals"
             yield (*at, "needs"), message, 'take it out, or give the step kind = "goals"'
+        for key, is_asked in (("needs", step.needs == "note"), ("considers", bool(step.considers))):
+            if is_asked and step.kind != "step":
+                message = f"of the step {step.code!r} nothing is written: it is done by its own command"
+                yield (*at, key), message, 'take it out, or give the step kind = "step"'
         if step.kind == "certificate" and step.code not in shown:
             remedy = "add a table [[version.certificates]] of the candidate with this kind"
             yield (*at, "code"), f"no certificate {step.code!r} is asked of the candidate", remedy

@@ -66,7 +66,8 @@ class Step(Part):
     round, one with `first_round_only` in the first round alone, any other once for the case. One with
     `only_where` is asked only where that is so of the case; as long as nobody knows, it is asked. One for
     those `under_age` cannot be done before the birth date is known. Goals that
-    `needs` sub-goals are agreed once there is one among them.
+    `needs` sub-goals are agreed once there is one among them, and a step that needs a note is done once
+    something is written of it. `considers` are roles that the step asks about one by one, yes or no.
     """
 
     code: str
@@ -78,7 +79,8 @@ class Step(Part):
     each_round: bool
     first_round_only: bool
     only_where: Literal["job_in_prospect", "under_age"] | None = None
-    needs: Literal["sub_goals"] | None = None
+    needs: Literal["sub_goals", "note"] | None = None
+    considers: tuple[str, ...] = ()
 
 
 class Certificate(Part):

@@ -156,7 +156,7 @@ async def test_a_prepared_case_is_ready_then_cleared_then_matched(intake: Intake
     )
     await intake.take(intake.of_staff(interview))
     for step in ("expectations_aligned", "purpose_stated", "host_prepared"):
-        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step)))
+        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step, note="Aftalt")))
     assert await intake.events(case_id) == ["CaseOpened", "CaseTexts", "CaseReady", "StartCleared"]
     ready = await intake.body("CaseReady")
     assert ready["profile"]["times"] == ["mon-morning"]

@@ -103,7 +103,7 @@ async def test_a_certificate_that_the_place_asks_for_holds_the_start_until_it_is
     case_id = await intake.case_of(EXAMPLE)
     await intake.take(intake.of_staff(RecordInterview(case_id=case_id)))
     for step in ("expectations_aligned", "purpose_stated", "host_prepared"):
-        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step)))
+        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step, note="Aftalt")))
     ready = await intake.body("CaseReady")
     agreed = {
         **{name: ready[name] for name in ("unit", "programme", "case_id", "round", "rules_version")},
@@ -127,7 +127,7 @@ async def test_whoever_comes_of_age_becomes_ready_that_morning(intake: Intake) -
     case_id = await intake.case_of(document)
     await intake.take(intake.of_staff(RecordInterview(case_id=case_id)))
     for step in ("expectations_aligned", "purpose_stated"):
-        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step)))
+        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step, note="Aftalt")))
     assert await intake.pool.fetchval("SELECT state FROM case_file") == "preparing"
     await at(intake, NOW.replace(month=12, day=24))
     assert await intake.pool.fetchval("SELECT state FROM case_file") == "ready"

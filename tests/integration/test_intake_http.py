@@ -190,7 +190,7 @@ async def test_a_party_is_told_the_names_of_its_own_match_alone(
     interview = RecordInterview(case_id=case_id)
     await intake.take(intake.of_staff(interview))
     for step in ("expectations_aligned", "purpose_stated"):
-        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step)))
+        await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step, note="Aftalt")))
     agreed = MatchAgreed.model_validate({**about, **match, "hours_per_week": 5, "parties": parties})
     await intake.take(intake.of_matching(agreed))
     after = await browser.post("/intake/api/people/names", json=asked, headers=headers)

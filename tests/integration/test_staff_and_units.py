@@ -17,7 +17,6 @@ from shared.contracts.followup import PlacementStarted
 from shared.contracts.intake_commands import (
     AgreeGoals,
     AssignCase,
-    CompletePreparation,
     ContactDetails,
     GoalInWords,
     PauseCase,
@@ -39,6 +38,7 @@ from shared.messages import Actor, Outcome
 from shared.programmes import Programmes
 from tests.servers.corps import AALBORG, HJOERRING, actor, two_corps
 from tests.servers.intake import NOW, Intake, as_, browser, intake, referral
+from tests.unit.intake_story import done as done_by_saying
 
 __all__ = ["browser", "intake", "two_corps"]
 
@@ -139,7 +139,7 @@ async def prepared(intake: Intake, case_id: UUID) -> None:
                 "consent": RecordConsent(case_id=case_id, kind=step.code),
                 "certificate": RecordCertificateShown(case_id=case_id, kind=step.code),
             }
-            await ask(intake, done.get(step.kind, CompletePreparation(case_id=case_id, step=step.code)))
+            await ask(intake, done.get(step.kind, done_by_saying(case_id, step)))
 
 
 async def run_timers(intake: Intake) -> None:

@@ -43,6 +43,12 @@ TOLD_FIRST: dict[str, Any] = {"birth_date": "1990-05-05", "guardian": GUARDIAN}
 NAMES = ("case", "referral", "person", "guardian")
 
 
+def done(case_id: UUID, step: Step) -> CompletePreparation:
+    """The step done as it has to be: with something written, and an answer to each that it asks about."""
+    considered = dict.fromkeys(step.considers, True)
+    return CompletePreparation(case_id=case_id, step=step.code, note="Aftalt i dag", considered=considered)
+
+
 class Story:
     """`told` are the types of all events so far, `answer` what the last message led to.
 
@@ -167,7 +173,7 @@ class Story:
             ),
             "consent": RecordConsent(case_id=id_, kind=code),
             "certificate": RecordCertificateShown(case_id=id_, kind=code),
-            "step": CompletePreparation(case_id=id_, step=code),
+            "step": done(id_, self.step(code)),
         }
         self.send(commands[kind])
 

@@ -50,8 +50,14 @@ foreningspraktik: each_round = true -> each_round = true⏎first_round_only = tr
     no valid TOML ... correct the text
 foreningspraktik: each_round = true⏎first_round_only = false -> each_round = true⏎first_round_only = true
     each_round: each_round excludes first_round_only ... set one of them to false
-foreningspraktik: kind = "step" -> kind = "step"⏎needs = "sub_goals"
+foreningspraktik: needs = "note" -> needs = "sub_goals"
     needs: the step 'expectations_aligned' agrees no goals, and so no sub-goals ... take it out
+foreningspraktik: kind = "consent" -> kind = "consent"⏎needs = "note"
+    needs: of the step 'guardian_consent' nothing is written ... take it out
+foreningspraktik: kind = "consent" -> kind = "consent"⏎considers = ["buddy"]
+    considers: of the step 'guardian_consent' nothing is written ... take it out
+foreningspraktik: needs = "note" -> needs = "note"⏎considers = ["spare_mentor"]
+    considers: 'spare_mentor' is not in the list roles of codes.toml ... correct the code
 foreningspraktik: every = "month"⏎ -> ⏎
     check_ins: give either every or at ... take
 foreningspraktik: proposal_remind_days = 3 -> proposal_remind_days = 9

@@ -181,7 +181,7 @@ def test_development_starts_at_one_hour_and_is_meant_to_grow(programmes: Program
 def test_every_value_has_a_source_and_no_source_is_without_a_value(programmes: Programmes) -> None:
     for name in programmes.names:
         rules = rules_of(programmes, name)
-        document = rules.model_dump(mode="json", exclude_none=True)
+        document = rules.model_dump(mode="json", exclude_unset=True)
         for key in ("programme", "unit", "rules_version", "provenance"):
             del document[key]
         assert set(leaves(document)) == set(rules.provenance)
