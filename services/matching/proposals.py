@@ -162,6 +162,10 @@ def answer(state: State, message: Message, rules: Programmes, now: datetime) -> 
         raise Refused("proposal_closed", state=proposal.state)
     if one.stage > proposal.stage:
         raise Refused("not_asked_yet", field="by")
+    if body.answer == "no" and body.reason is None:
+        # Without it nobody knows what would fit better, and counts of refusals say nothing.
+        at_field = (("missing", "reason", "a no has a reason"),)
+        raise Refused("answer_reason_missing", field="reason", status=422, errors=at_field)
     heard = one.model_copy(
         update={
             "answer": body.answer,

@@ -125,7 +125,9 @@ class Matching:
         return found
 
     async def say(self, proposal: Proposal, side: str, answer: Any, **more: Any) -> Outcome:
-        """Somebody of that side was heard by phone."""
+        """Somebody of that side was heard by phone; of a no without a reason, that none was told."""
+        if answer == "no":
+            more = {"reason": "not_told"} | more
         who = next(one for one in proposal.asked if one.side == side)
         return await self.ask(
             AnswerProposal(proposal_id=proposal.id, by=who.person_id, answer=answer, heard_by="phone", **more)

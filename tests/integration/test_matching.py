@@ -161,6 +161,30 @@ async def test_a_no_frees_the_place_and_plan_b_is_proposed_the_same_moment(match
     assert (await matching.stored_case(case)).tried == (first.place_id,)
 
 
+@pytest.mark.parametrize("side", ["host", "candidate"])
+async def test_a_no_says_why_or_that_it_was_not_told(matching: Matching, side: str) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    proposal = await matching.out()
+    unsaid = (await matching.say(proposal, side, "no", reason=None)).refusal
+    assert unsaid is not None
+    assert (unsaid.code, unsaid.field, unsaid.status) == ("answer_reason_missing", "reason", 422)
+    assert (await matching.out()).id == proposal.id
+    assert (await matching.say(proposal, side, "no", reason="not_told")).kind == "done"
+    (told,) = await matching.events("ProposalAnswered")
+    assert json.loads(told["body"])["reason"] == "not_told"
+
+
+async def test_a_yes_needs_no_reason_and_keeps_none(matching: Matching) -> None:
+    await matching.case()
+    await matching.place()
+    await matching.settle()
+    assert (await matching.say(await matching.out(), "host", "yes", reason="too_far")).kind == "done"
+    (told,) = await matching.events("ProposalAnswered")
+    assert json.loads(told["body"])["reason"] is None
+
+
 async def test_a_refused_pair_is_not_proposed_again(matching: Matching) -> None:
     case = await matching.case()
     await matching.place()

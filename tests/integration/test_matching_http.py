@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import date
+from html import unescape
 from pathlib import Path
 from uuid import uuid4
 
@@ -230,6 +232,41 @@ async def test_a_link_shows_the_question_and_only_its_form_answers(matching: Mat
         "too_far",
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "choice", "missing", "at_field"),
+    [
+        ("da", "Ikke oplyst", "Vælg en grund, når svaret er nej.", "Skal udfyldes."),
+        ("nb", "Ikke oppgitt", "Velg en grunn når svaret er nei.", "Må fylles ut."),
+        ("en", "Not told", "Choose a reason when the answer is no.", "Must be filled in."),
+    ],
+)
+async def test_a_no_without_a_reason_is_asked_for_one_at_its_field(
+    matching: Matching, language: str, choice: str, missing: str, at_field: str
+) -> None:
+    proposal = await proposed(matching)
+    candidate = next(one for one in proposal.asked if one.side == "candidate")
+    token = matching.link(proposal, candidate.person_id)
+    form = {"proposal_id": str(proposal.id), "token": token, "return_to": f"/matching/answer/{token}"}
+    async with matching.client(headers=HTML | {"Accept-Language": language}) as client:
+        page = await client.get(f"/matching/answer/{token}")
+        assert f'<option value="not_told">{choice}</option>' in page.text
+        asked = re.findall(r'name="_asked" value="([^"]*)"', page.text)
+        typed = form | {"answer": "no", "reason": "", "_asked": [unescape(one) for one in asked]}
+        refused = await client.post("/matching/api/commands/AnswerProposal", data=typed)
+        assert refused.status_code == 422
+        assert missing in refused.text and f'data-field="reason">{at_field}</a>' in refused.text
+        again = refused.text.partition("data-command")[2]
+        assert f'<option value="not_told">{choice}</option>' in again and at_field in again
+        said = await client.post(
+            "/matching/api/commands/AnswerProposal", data=form | {"answer": "no", "reason": "not_told"}
+        )
+        assert said.status_code == 303
+        thanks = await client.get(said.headers["location"])
+    assert thanks.status_code == 200
+    (event,) = await matching.events("ProposalAnswered")
+    assert json.loads(event["body"])["reason"] == "not_told"
 
 
 async def test_a_link_that_answers_nothing_any_more_says_so_kindly(matching: Matching) -> None:

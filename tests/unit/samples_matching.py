@@ -113,9 +113,9 @@ OF_THE_PLACE = (
 OF_THE_PROPOSAL = (
     *(pair(case_revision) for case_revision in (1, 2, 3)),
     *(
-        AnswerProposal(proposal_id=PROPOSAL, by=who.person_id, answer=answer, heard_by="phone")
+        AnswerProposal(proposal_id=PROPOSAL, by=who.person_id, answer=answer, reason=reason, heard_by="phone")
         for who in (CANDIDATE, HOST)
-        for answer in ("yes", "no")
+        for answer, reason in (("yes", None), ("no", "too_far"), ("no", None))
     ),
     AnswerProposal(proposal_id=PROPOSAL, by=HOST.person_id, answer="yes"),
     RemindAnswer(proposal_id=PROPOSAL),

@@ -233,7 +233,10 @@ def something_happens(draw: st.DrawFn, world: World) -> BaseModel | str:
     if chosen == "answer":
         who = draw(st.sampled_from(proposal.asked))
         answer = draw(st.sampled_from(["yes", "yes", "yes", "no"]))
-        return AnswerProposal(proposal_id=proposal.id, by=who.person_id, answer=answer, heard_by="phone")
+        reason = draw(st.sampled_from([None, "other", "known_to_each_other"])) if answer == "no" else None
+        return AnswerProposal(
+            proposal_id=proposal.id, by=who.person_id, answer=answer, reason=reason, heard_by="phone"
+        )
     if chosen == "withdraw":
         return WithdrawProposal(proposal_id=proposal.id)
     if chosen == "agree":
@@ -293,7 +296,11 @@ def test_a_pair_that_was_refused_is_never_found_again(data: st.DataObject) -> No
             if data.draw(st.booleans()):
                 who = data.draw(st.sampled_from(proposal.asked))
                 said = AnswerProposal(
-                    proposal_id=proposal.id, by=who.person_id, answer="no", heard_by="phone"
+                    proposal_id=proposal.id,
+                    by=who.person_id,
+                    answer="no",
+                    reason="other",
+                    heard_by="phone",
                 )
                 assert isinstance(world.send(said), Decision)
                 refused.add((proposal.case_id, proposal.place_id))
