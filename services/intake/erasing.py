@@ -5,6 +5,7 @@ or a restored database is told again. Guarantee: what is left of a case is what 
 field, so that a field that is added later is gone by default; an accepted reference stays taken, and answers
 that it was erased. `SubjectErased` comes once for each case in which they had a part, each of their places,
 and with the person as key; what is open is withdrawn first. Nobody is erased in the middle of a placement.
+The guardian of a case that goes is looked at too, and goes unless they have a part in something else.
 """
 
 from __future__ import annotations
@@ -16,19 +17,22 @@ from typing import Any
 from uuid import UUID
 
 from services.intake import telling
-from services.intake.documents import CaseFile, Match, Person, Place, Referral, State
+from services.intake.documents import CaseFile, HostFile, Match, Person, Place, Referral, State
 from services.intake.registers import Partner, UnitFile
 from services.intake.settling import rules_of, settle, today_in
 from services.intake.sight import Known, may_see
+from shared.blanking import blanked
 from shared.contracts.intake import CaseWithdrawn, PlaceWithdrawn, SubjectErased
 from shared.contracts.model import Event, Party, Timer
 from shared.contracts.topics import CASE_TEXTS, CONTACTS
-from shared.messages import Cancel, Decision, Delete, Message, Refused, Tombstone
+from shared.messages import Cancel, Decision, Delete, Message, Refused, Schedule, Tombstone
 from shared.programmes import Programmes
 
 ERASED = "erased"
 NOBODY = UUID(int=0)
-"""Whom a case is about once its person is erased."""
+"""Whom a case is about once its person is erased, and who stands for a host once its contact is."""
+LEFT = ("declined", "retired")
+"""Where a host or a mentor is no more."""
 OVER = ("ended", "withdrawn", "declined", ERASED)
 RUNNING = ("matched", "started")
 COUNTED_OF_A_CASE = (
@@ -98,10 +102,17 @@ class Leaving:
     @property
     def stands_for_a_host(self) -> bool:
         return any(
-            host is not None
-            and host.contact_person_id in self.ids
-            and host.state not in ("declined", "retired")
+            host is not None and host.contact_person_id in self.ids and host.state not in LEFT
             for host in self.state.hosts
+        )
+
+    def stands_for_a_partner(self, programmes: Programmes, now: datetime) -> bool:
+        """Whether an agreement that holds would be left without its contact person."""
+        return any(
+            partner is not None
+            and partner.agreement is not None
+            and partner.agreement.holds(today_in(partner.unit, programmes, now))
+            for partner in self.state.partners
         )
 
 
@@ -120,6 +131,8 @@ def erase(state: State, message: Message, programmes: Programmes, now: datetime)
         raise Refused("placement_running")
     if leaving.stands_for_a_host:
         raise Refused("stands_for_a_host")
+    if leaving.stands_for_a_partner(programmes, now):
+        raise Refused("stands_for_a_partner")
     return gone(leaving, programmes, now)
 
 
@@ -199,17 +212,17 @@ def gone(leaving: Leaving, programmes: Programmes, now: datetime) -> Decision[St
         person_keys=(None,) * len(state.person_keys),
         merged=(None,) * len(state.merged),
         enquiries=(None,) * len(state.enquiries),
-        hosts=tuple(
-            one if one is None or one.buddy_id not in ids else one.model_copy(update={"buddy_id": None})
-            for one in state.hosts
-        ),
+        hosts=tuple(_host(one, ids) for one in state.hosts),
         partners=tuple(_partner(one, ids) for one in state.partners),
         units=tuple(_unit(one, ids) for one in state.units),
     )
     return Decision(
         after,
         events=tuple(events),
-        timers=(Cancel(RetentionOver(person_id=state.ids["person"])),),
+        timers=(
+            Cancel(RetentionOver(person_id=state.ids["person"])),
+            *(Schedule(now, RetentionOver(person_id=id_)) for id_ in _guardians(leaving)),
+        ),
         deletes=(
             Delete("refused_referral", "referral_id", referral_ids),
             Delete("refused_referral", "person_key", state.ids.get("person_keys", ())),
@@ -220,6 +233,12 @@ def gone(leaving: Leaving, programmes: Programmes, now: datetime) -> Decision[St
         ),
         erased=dict.fromkeys((*ids, *own, *place_ids, *enquiry_ids), again),
     )
+
+
+def _guardians(leaving: Leaving) -> tuple[UUID, ...]:
+    """Who answered for the person in their cases: without those, nothing may be left to keep them for."""
+    found = {case.guardian_id for case in leaving.own_cases if case.guardian_id is not None}
+    return tuple(sorted(found - leaving.ids, key=int))
 
 
 def _own_case(case: CaseFile, ids: frozenset[UUID]) -> tuple[CaseFile, tuple[Event, ...]]:
@@ -305,10 +324,23 @@ def _referral(
     return Referral(id=id_, state=ERASED, source="", unit=unit, received_at=received_at)
 
 
+def _host(host: HostFile | None, ids: frozenset[UUID]) -> HostFile | None:
+    """One that is no more goes with its contact person: what counts need of it stays, without a name.
+
+    A buddy goes alone, and so does the contact person of a host that a restored database takes to be there.
+    """
+    if host is None:
+        return None
+    if host.contact_person_id in ids and host.state in LEFT:
+        host = blanked(host).model_copy(update={"contact_person_id": NOBODY})
+    return host.model_copy(update={"buddy_id": None}) if host.buddy_id in ids else host
+
+
 def _partner(partner: Partner | None, ids: frozenset[UUID]) -> Partner | None:
+    """What was written goes with the contact person; the organisation keeps its name."""
     if partner is None or partner.contact_person_id not in ids:
         return partner
-    return partner.model_copy(update={"contact_person_id": None})
+    return blanked(partner).model_copy(update={"name": partner.name, "contact_person_id": None})
 
 
 def _unit(unit: UnitFile | None, ids: frozenset[UUID]) -> UnitFile | None:

@@ -27,6 +27,7 @@ from services.intake.desk import (
     unit_of,
 )
 from services.intake.documents import HostFile, Person, State
+from services.intake.erasing import NOBODY
 from services.intake.rules import unknown_codes
 from services.intake.settling import today_in
 from shared.contracts.intake import HostRegistered
@@ -74,18 +75,15 @@ def register_host(state: State, message: Message, programmes: Programmes, now: d
     assert isinstance(said, RegisterHost)
     unit = unit_of(programmes, said.unit, message)
     known = state.host
-    if known is not None and known.contact_person_id != state.ids["person"]:
+    if known is not None and known.contact_person_id not in (NOBODY, state.ids["person"]):
         raise Stale("host's contact person")
     contact, errors = person(state.person, state.ids["person"], said.contact_person, unit, "contact_person")
     codes: Codes = {"channel": ("channels", [said.channel]), "appetite": ("appetite", [said.appetite])}
     errors += check_known(said.partner_id, state.partner, unit.id, "unknown_partner", "partner_id")
     refuse((*unknown_codes(programmes.codes, codes), *check_postcode(said.postcode), *errors))
-    new = {"unit": unit.id, "kind": said.kind, "name": said.name}
+    new = {"unit": unit.id, "kind": said.kind, "name": said.name, "contact_person_id": contact.id}
     new |= said_again(said, ("channel", "postcode", "partner_id", "appetite"))
-    if known is None:
-        host = HostFile(id=state.ids["host"], contact_person_id=contact.id, **new)
-    else:
-        host = known.model_copy(update=new)
+    host = known.model_copy(update=new) if known else HostFile(id=state.ids["host"], **new)
     host = host.model_copy(update={"state": _stage(known, said.enquiry)})
     if host.state in ("enquired", "available"):
         host = host.model_copy(update={"reason": None, "support": None, "ended_on": None})

@@ -80,6 +80,10 @@ MENTORS = Register(
 PARTNERS = Register("partner", "partner r", Partner, AskedOfPartners, ("kind", "status"))
 
 
+NAMED = "r.doc IS NOT NULL AND name <> ''"
+"""What went with its contact person has no name: it is counted, and nobody looks it up."""
+
+
 async def listed(
     connection: Connection, register: Register[D], units: Collection[str], asked: Asked, limit: int = PAGE
 ) -> Found:
@@ -87,7 +91,7 @@ async def listed(
     first, second = register.narrowed_by
     rows = await connection.fetch(
         f"SELECT r.id, r.version, r.doc::text AS doc, name, name_lowered FROM {register.rows} "  # noqa: S608
-        "WHERE r.doc IS NOT NULL AND r.unit = ANY($1::text[]) "
+        f"WHERE {NAMED} AND r.unit = ANY($1::text[]) "
         f"AND ($2::text IS NULL OR r.{first} = $2) AND ($3::text IS NULL OR r.{second} = $3) "
         "AND ($4::text IS NULL OR name_lowered LIKE $4) "
         "AND ($5::text IS NULL OR (name_lowered, r.id) > ($5, $6::uuid)) "
@@ -107,7 +111,7 @@ async def listed(
 async def one(connection: Connection, register: Register[D], id_: UUID) -> Stored[D] | None:
     row = await connection.fetchrow(
         f"SELECT r.version, r.doc::text AS doc, name FROM {register.rows} "  # noqa: S608
-        "WHERE r.id = $1 AND r.doc IS NOT NULL",
+        f"WHERE r.id = $1 AND {NAMED}",
         id_,
     )
     return register.stored(row) if row else None

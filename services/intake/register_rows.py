@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from services.intake.certificates import LapseCertificate, RenewCertificate
+from services.intake.erasing import NOBODY
 from shared.contracts.intake_commands import OrderCertificate, RecordCertificateShown
 from shared.contracts.model import derived_id
 from shared.contracts.register_commands import (
@@ -111,7 +112,10 @@ async def _by_id(connection: Connection, statement: str, ids: Iterable[UUID]) ->
 def _register_host(message: Message, body: RegisterHost, found: Found) -> Refs:
     host_id = body.host_id or derived_id("host", message.id)
     known = found.hosts.get(host_id)
-    contact = known["contact_person_id"] if known else derived_id("contact person", message.id)
+    contact = known["contact_person_id"] if known else NOBODY
+    if contact == NOBODY:
+        # New, or the one who stood for it was erased: whoever does now is somebody new.
+        contact = derived_id("contact person", message.id)
     return {"host": host_id, "person": contact, "places": found.places_of(host_id), **_partner(body)}
 
 

@@ -56,6 +56,7 @@ class Partner(Value):
     contact_person_id: UUID | None = None
     agreement: Agreement | None = None
     dispute: tuple[DisputeStep, ...] = ()
+    ended_on: date | None = None
 
 
 class Staff(Value):

@@ -1,9 +1,9 @@
 """For how long a person is kept: until the last thing they have a part in is over, and its months are gone.
 
-Pure. Whatever ends (a case, a mentor, a host) sets a timer for the people who had a part in it; when it
-comes, everything about the person is looked at again. Guarantee: nobody is erased while anything is open, a
-match runs, or the months of any of their cases are not over; then the timer is set anew, or whatever ends
-next sets it.
+Pure. Whatever ends (a case, a mentor, a host, a partner's agreement) sets a timer for the people who had a
+part in it; when it comes, everything about the person is looked at again. Guarantee: nobody is erased while
+anything is open, a match runs, or the months of any of their cases are not over; then the timer is set anew,
+or whatever ends next sets it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ from zoneinfo import ZoneInfo
 
 from services.intake.certificates import months_later
 from services.intake.documents import CaseFile, HostFile, Mentor, State
-from services.intake.erasing import ERASED, OVER, Leaving, RetentionOver, gone
+from services.intake.erasing import ERASED, LEFT, OVER, Leaving, RetentionOver, gone
+from services.intake.registers import Partner
 from services.intake.settling import rules_of, today_in
 from shared.messages import Decision, Ignored, Message, Schedule
 from shared.programmes import Programmes, Unit
 from shared.transitions import Does, Lifecycle
 
-LEFT = ("declined", "retired")
-"""Where a host or a mentor is no more."""
-Part = CaseFile | HostFile | Mentor
+NO_PARTNER = ("declined", "ended")
+"""How it stands with somebody who is no partner."""
+Part = CaseFile | HostFile | Mentor | Partner
 
 
 def kept_until(part: Part, programmes: Programmes, now: datetime) -> date:
     """The day on which what was known of the people in something that is over need not be kept any more."""
-    ended_on = part.ended_on or today_in(part.unit, programmes, now)
+    today = today_in(part.unit, programmes, now)
+    ended_on = ends_on(part, today) or today
     if isinstance(part, CaseFile):
         return months_later(ended_on, rules_of(part, programmes).retention_months)
-    # A host or a mentor is of no one programme.
+    # A host, a mentor or a partner is of no one programme.
     return months_later(ended_on, longest_kept(programmes.unit(part.unit), programmes, ended_on))
 
 
@@ -48,11 +50,12 @@ def retention_over(
     leaving = Leaving.of(state)
     if state.person is None or state.person.merged_into is not None:
         return Ignored("merged_into_another")
-    if state.staff is not None or any(one is not None for one in (*state.partners, *state.units)):
+    if state.staff is not None or any(one is not None for one in state.units):
         return Ignored("stands_for_something_else")
-    parts: list[Part] = [*leaving.cases, *(host for host in state.hosts if host is not None)]
-    parts += [state.mentor] if state.mentor is not None else []
-    if any(not is_over(part) for part in parts) or leaving.is_in_a_placement:
+    of_registers = (*state.hosts, *state.partners, state.mentor)
+    parts: list[Part] = [*leaving.cases, *(part for part in of_registers if part is not None)]
+    is_over = all(_is_over(part, today_in(part.unit, programmes, now)) for part in parts)
+    if not is_over or leaving.is_in_a_placement:
         return Ignored("something_has_begun")
     if any(one is not None and one.state in ("asked", "confirmed") for one in state.enquiries):
         return Ignored("something_has_begun")
@@ -67,8 +70,19 @@ def morning(day: date, unit: str, programmes: Programmes) -> datetime:
     return datetime.combine(day, time(4), ZoneInfo(programmes.unit(unit).time_zone))
 
 
-def is_over(part: Part) -> bool:
-    return part.state in (OVER if isinstance(part, CaseFile) else LEFT)
+def ends_on(part: Part, today: date) -> date | None:
+    """The day on which it was or will be over; None while nobody knows it. What has just ended ends today."""
+    if isinstance(part, Partner):
+        if part.status not in NO_PARTNER:
+            return part.agreement.valid_until if part.agreement is not None else None
+    elif part.state not in (OVER if isinstance(part, CaseFile) else LEFT):
+        return None
+    return part.ended_on or today
+
+
+def _is_over(part: Part, today: date) -> bool:
+    day = ends_on(part, today)
+    return day is not None and day <= today
 
 
 def _people(part: Part) -> tuple[UUID, ...]:
@@ -77,6 +91,8 @@ def _people(part: Part) -> tuple[UUID, ...]:
         return people if part.state != ERASED else ()
     if isinstance(part, HostFile):
         return (part.contact_person_id, *((part.buddy_id,) if part.buddy_id is not None else ()))
+    if isinstance(part, Partner):
+        return (part.contact_person_id,) if part.contact_person_id is not None else ()
     return (part.id,)
 
 
@@ -86,26 +102,26 @@ def keeping(lifecycle: Lifecycle) -> Lifecycle:
     return replace(lifecycle, rows=rows)
 
 
+def _ending(part: Part, today: date) -> tuple[date | None, tuple[UUID, ...]]:
+    return ends_on(part, today), _people(part)
+
+
 def _then_kept(aggregate: str, does: Does) -> Does:
     def then(state: State, message: Message, programmes: Programmes, now: datetime) -> Any:
         result = does(state, message, programmes, now)
         if not isinstance(result, Decision):
             return result
         before, part = getattr(state, aggregate), getattr(result.state, aggregate)
-        if part is None or not is_over(part):
-            if part is not None and part.ended_on is not None:
-                part = part.model_copy(update={"ended_on": None})
-                return replace(result, state=replace(result.state, **{aggregate: part}))
+        if part is None:
             return result
-        if before is not None and is_over(before):
+        today = today_in(part.unit, programmes, now)
+        ends, over = ends_on(part, today), _is_over(part, today)
+        noted = part.model_copy(update={"ended_on": ends if over else None})
+        result = replace(result, state=replace(result.state, **{aggregate: noted}))
+        if ends is None or (before is not None and _ending(before, today) == _ending(part, today)):
             return result
-        ended = part.model_copy(update={"ended_on": today_in(part.unit, programmes, now)})
-        at = morning(kept_until(ended, programmes, now), ended.unit, programmes)
-        timers = tuple(Schedule(at, RetentionOver(person_id=one)) for one in _people(ended))
-        return replace(
-            result,
-            state=replace(result.state, **{aggregate: ended}),
-            timers=(*result.timers, *timers),
-        )
+        at = morning(kept_until(noted, programmes, now), noted.unit, programmes)
+        timers = tuple(Schedule(at, RetentionOver(person_id=one)) for one in _people(noted))
+        return replace(result, timers=(*result.timers, *timers))
 
     return then

@@ -210,7 +210,7 @@ NOTICE = Lifecycle(
 def workflow(secrets: Secrets) -> Workflow:
     """The workflow, with what seals and recognises a referral."""
     enquiry = enquiring.lifecycle(secrets)
-    kept = (keeping(CASE), keeping(HOST), keeping(MENTOR), PLACE, PARTNER, STAFF, enquiry)
+    kept = (*map(keeping, (CASE, HOST, MENTOR, PARTNER)), PLACE, STAFF, enquiry)
     all_ = (referral(secrets), *map(handed_over, kept), person(secrets), UNIT, NOTICE)
     return Workflow(*(guarding(noting(one)) for one in all_))
 

@@ -11,8 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from cli.erased import listed, through
-from services.intake.erasing import ErasedBefore
+from services.intake.erasing import NOBODY, ErasedBefore
 from services.intake.store import persons_of
+from shared import timers
 from shared.contracts.intake_commands import (
     CompletePreparation,
     ContactDetails,
@@ -20,9 +21,18 @@ from shared.contracts.intake_commands import (
     WithdrawCase,
 )
 from shared.contracts.matching import MatchAgreed
-from shared.contracts.people_commands import ErasePerson
-from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
-from shared.messages import Outcome
+from shared.contracts.people_commands import ErasePerson, MergePersons
+from shared.contracts.register_commands import (
+    OfferPlace,
+    RaiseDispute,
+    RecordHostInterview,
+    RegisterHost,
+    RegisterMentor,
+    RegisterPartner,
+    RetireHost,
+    SignCooperationAgreement,
+)
+from shared.messages import Actor, Outcome
 from shared.postgres import Connection
 from tests.builders import agreed
 from tests.servers.intake import CASEWORKER, EXAMPLE, NOW, Intake, intake, referral
@@ -297,3 +307,91 @@ async def test_a_referral_at_the_very_moment_of_the_erasure_is_somebody_new(
     later = await intake.case_of(referral("at the same moment"))
     assert await person_of(intake, later) != person_id
     assert await intake.count("person") == 1
+
+
+async def timers_run(intake: Intake) -> None:
+    while await timers.run_due(intake.host.service):
+        pass
+
+
+async def test_a_guardian_goes_with_the_last_case_they_answer_for(intake: Intake) -> None:
+    case_id = await prepared(intake, referral(guardian=GUARDIAN))
+    guardian = await intake.pool.fetchval("SELECT guardian_id FROM case_file")
+    child = await person_of(intake, case_id)
+    sister = await intake.case_of(referral("her sister", candidate__national_id=None, guardian=GUARDIAN))
+    her_guardian = await intake.pool.fetchval("SELECT guardian_id FROM case_file WHERE id = $1", sister)
+    same = MergePersons(person_id=guardian, other_id=her_guardian)
+    assert [one.kind for one in await intake.take(intake.of_staff(same))] == ["done"]
+    await erase(intake, child)
+    await timers_run(intake)
+    assert await intake.pool.fetchval("SELECT name FROM person WHERE id = $1", guardian) == "Gerda Værge"
+    await erase(intake, await person_of(intake, sister))
+    await timers_run(intake)
+    assert await intake.count("person") == 0
+    assert (await intake.events(guardian))[-2:] == ["SubjectErased", "Tombstone"]
+    left = await everything(intake)
+    assert not [word for word in ("Gerda", "gerda@example.org", "70102099", *CANARIES) if word in left]
+
+
+async def test_a_host_that_is_no_more_goes_with_its_contact_person(intake: Intake) -> None:
+    contact = ContactDetails(name="Vera Kanariefugl", email="vera@example.org")
+    registers = RegisterHost(unit="DK-0169", kind="company", name="Kanariefugl A/S", contact_person=contact)
+    (outcome,) = await intake.take(intake.of_staff(registers))
+    host_id, vera = UUID(str(outcome.answer["host_id"])), UUID(str(outcome.answer["person_id"]))
+    written = dict.fromkeys(("note", "expectations", "feedback"), "Kanariefugl i bur")
+    for body in (
+        RecordHostInterview(host_id=host_id, **written),
+        RetireHost(host_id=host_id, reason="no_time"),
+    ):
+        (outcome,) = await intake.take(intake.of_staff(body))
+        assert outcome.kind == "done", outcome.reason
+    assert (await erase(intake, vera)).kind == "done"
+    left = await everything(intake)
+    assert "Kanariefugl" not in left and str(vera) not in await intake.pool.fetchval(
+        "SELECT doc::text FROM host"
+    )
+    assert await intake.pool.fetchval("SELECT state FROM host") == "retired"
+    again = registers.model_copy(update={"host_id": host_id, "name": "Ny A/S"})
+    (outcome,) = await intake.take(intake.of_staff(again))
+    somebody = UUID(str(outcome.answer["person_id"]))
+    assert somebody not in (vera, NOBODY)
+    assert await intake.pool.fetchval("SELECT contact_person_id FROM host") == somebody
+
+
+def project_manager() -> Actor:
+    return replace(CASEWORKER, roles=frozenset({"caseworker", "project_manager"}))
+
+
+async def contact_of_a_partner(intake: Intake) -> UUID:
+    """The contact person of a partner with an agreement and a dispute."""
+    contact = ContactDetails(name="Kurt Kanariefugl", email="kurt@example.org")
+    partner = RegisterPartner(unit="DK-0169", kind="jobcentre", name="Jobcentret", contact_person=contact)
+    (outcome,) = await intake.take(intake.of_staff(partner))
+    partner_id = UUID(str(outcome.answer["partner_id"]))
+    texts = dict.fromkeys(("partner_roles", "interfaces", "dispute_steps"), "Kanariefugl står for det")
+    signs = SignCooperationAgreement(
+        partner_id=partner_id, signed_by_management=True, signed_by_staff=True, **texts
+    )
+    raised = RaiseDispute(partner_id=partner_id, about="Kanariefugl kom for sent")
+    for body in (signs, raised):
+        (outcome,) = await intake.take(intake.of_staff(body, project_manager()))
+        assert outcome.kind == "done", outcome.reason
+    found: UUID = await intake.pool.fetchval("SELECT contact_person_id FROM partner")
+    return found
+
+
+async def test_what_was_written_of_a_partner_goes_with_its_contact_person(intake: Intake) -> None:
+    contact = await contact_of_a_partner(intake)
+    refused = await erase(intake, contact)
+    assert (refused.kind, refused.reason) == ("refused", "stands_for_a_partner")
+    await intake.pool.execute(
+        # Its last day was yesterday.
+        "UPDATE partner SET doc = jsonb_set(doc, '{agreement}', doc -> 'agreement' || "
+        """'{"signed_on": "2026-01-01", "valid_until": "2026-11-22"}')"""
+    )
+    assert (await erase(intake, contact)).kind == "done"
+    assert "Kanariefugl" not in await everything(intake)
+    partner = json.loads(await intake.pool.fetchval("SELECT doc::text FROM partner"))
+    assert (partner["name"], partner["contact_person_id"]) == ("Jobcentret", None)
+    assert [one["step"] for one in partner["dispute"]] == ["raised"]
+    assert partner["agreement"]["signed_on"] == "2026-01-01"

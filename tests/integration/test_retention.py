@@ -8,9 +8,14 @@ from uuid import UUID
 
 from shared import timers
 from shared.contracts.intake_commands import ContactDetails, ReopenCase, WithdrawCase
-from shared.contracts.register_commands import RegisterMentor, RetireMentor
+from shared.contracts.register_commands import (
+    RegisterMentor,
+    RegisterPartner,
+    RetireMentor,
+    SignCooperationAgreement,
+)
 from shared.messages import Message
-from tests.servers.intake import EXAMPLE, NOW, Intake, intake, referral
+from tests.servers.intake import CASEWORKER, EXAMPLE, NOW, Intake, intake, referral
 
 __all__ = ["intake"]
 
@@ -98,3 +103,45 @@ async def test_a_mentor_who_has_stopped_is_erased_after_the_unit_s_longest_time(
     assert await intake.count("mentor") == 1
     await moved(intake, NOW + FIVE_YEARS)
     assert await intake.count("mentor") == await intake.count("person") == 0
+
+
+async def test_a_partner_s_contact_is_erased_when_the_time_after_the_agreement_is_over(
+    intake: Intake,
+) -> None:
+    contact = ContactDetails(name="Kurt Kontakt", email="kurt@example.org")
+    registers = RegisterPartner(unit="DK-0169", kind="jobcentre", name="Jobcentret", contact_person=contact)
+    (outcome,) = await intake.take(intake.of_staff(registers))
+    texts = dict.fromkeys(("partner_roles", "interfaces", "dispute_steps"), "Aftalt")
+    signs = SignCooperationAgreement(
+        partner_id=UUID(str(outcome.answer["partner_id"])),
+        valid_until=(NOW + timedelta(days=365)).date(),
+        signed_by_management=True,
+        signed_by_staff=True,
+        **texts,
+    )
+    manager = replace(CASEWORKER, roles=frozenset({"project_manager"}))
+    (signed,) = await intake.take(intake.of_staff(signs, manager))
+    assert signed.kind == "done", signed.reason
+    await moved(intake, NOW + FIVE_YEARS)
+    assert await intake.count("person") == 1
+    await moved(intake, NOW + FIVE_YEARS + timedelta(days=366))
+    assert await intake.count("person") == 0
+    assert await intake.count("partner") == 1
+
+
+async def test_the_contact_of_somebody_who_is_no_partner_any_more_is_kept_as_long_as_others_are(
+    intake: Intake,
+) -> None:
+    contact = ContactDetails(name="Kurt Kontakt", email="kurt@example.org")
+    registers = RegisterPartner(unit="DK-0169", kind="jobcentre", name="Jobcentret", contact_person=contact)
+    (outcome,) = await intake.take(intake.of_staff(registers))
+    partner_id = UUID(str(outcome.answer["partner_id"]))
+    for status in ("declined", "in_dialogue", "ended"):
+        said = registers.model_copy(update={"partner_id": partner_id, "status": status})
+        body = RegisterPartner.model_validate(said.model_dump())
+        (outcome,) = await intake.take(intake.of_staff(body))
+        assert outcome.kind == "done", outcome.reason
+    await moved(intake, NOW + timedelta(days=5 * 365 - 2))
+    assert await intake.count("person") == 1
+    await moved(intake, NOW + FIVE_YEARS)
+    assert await intake.count("person") == 0
