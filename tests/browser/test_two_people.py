@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from shared.access import person_of
 from shared.contracts.intake_commands import AssignCase, RecordInterview
 from shared.contracts.people_commands import RegisterRoleModel
-from tests.integration.test_staff_and_units import BY_EMAIL, MANAGER, ask, mentored, registered
+from tests.integration.corps_story import BY_EMAIL, MANAGER, ask, mentored, registered
 from tests.servers.browsing import DESK, PHONE, address, chromium, look, picture, signed_in
 from tests.servers.corps import AALBORG, HJOERRING, two_corps
 from tests.servers.intake import Intake, intake, referral

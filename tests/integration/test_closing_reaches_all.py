@@ -31,7 +31,7 @@ from shared.hosting import Host
 from shared.messages import Message
 from shared.postgres import migrate
 from shared.programmes import Programmes
-from tests.integration.test_staff_and_units import BY_EMAIL, ask, mentored, prepared, registered, run_timers
+from tests.integration.corps_story import BY_EMAIL, ask, mentored, prepared, registered, run_timers
 from tests.servers.corps import AALBORG, HJOERRING, actor, two_corps
 from tests.servers.intake import NOW, Intake, intake
 from tests.servers.postgres import Databases

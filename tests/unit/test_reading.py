@@ -1,89 +1,36 @@
-"""From bytes to messages: whatever arrives is a message, a fault, or not for this service; nothing raises."""
+"""From bytes to messages: whatever arrives is a message, a fault, or not for this service."""
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from shared.contracts.intake import CaseReady, CaseTexts, Contact
-from shared.contracts.matching import MatchAgreed
+from shared.contracts.intake import CaseReady
 from shared.contracts.model import Timer, message_id
 from shared.contracts.published import GOLDEN
-from shared.contracts.referral import RegisterReferral
-from shared.contracts.topics import TOPICS
-from shared.messages import Message, Record, Tombstone, Unread
+from shared.messages import Tombstone, Unread
 from shared.reading import read, timer_message, type_name
-
-HANDLED: frozenset[type[BaseModel]] = frozenset(
-    {CaseReady, Contact, CaseTexts, MatchAgreed, RegisterReferral, Tombstone}
+from tests.unit.records import (
+    CONTACTS,
+    HANDLED,
+    IN_BASE64,
+    INTAKE,
+    READY,
+    REFERRAL,
+    REFERRALS,
+    SENT_AT,
+    STRUCTURED,
+    Headers,
+    got,
+    headers,
+    receive,
+    record,
+    structured,
 )
-READY = (GOLDEN / "CaseReady.json").read_bytes()
-REFERRAL = (GOLDEN / "Referral.json").read_bytes()
-INTAKE, CONTACTS, REFERRALS = "intake-events-v1", "contacts-v1", "referrals-v1"
-SENT_AT = datetime(2026, 3, 16, 9, 30, tzinfo=UTC)
-
-Headers = dict[str, bytes | None]
-
-
-def headers(name: str = "CaseReady", **changed: bytes | None) -> Headers:
-    """Those of binary mode, with some changed; `b"-"` leaves one out."""
-    every: Headers = {
-        "ce_specversion": b"1.0",
-        "ce_id": b"7",
-        "ce_source": b"/makker/intake",
-        "ce_type": f"makker.{name}.v1".encode(),
-        "ce_time": SENT_AT.isoformat().encode(),
-        "content-type": b"application/json",
-    }
-    every |= {key.replace("content_type", "content-type"): value for key, value in changed.items()}
-    return {key: value for key, value in every.items() if value != b"-"}
-
-
-def record(
-    value: bytes | None, with_headers: Headers, topic: str = INTAKE, key: bytes | None = b"case"
-) -> Record:
-    pairs: Any = tuple(with_headers.items())
-    return Record(topic, 3, 41, key, value, pairs)
-
-
-def receive(
-    value: bytes | None,
-    with_headers: Headers,
-    topic: str = INTAKE,
-    key: bytes | None = b"case",
-    service: str = "matching",
-) -> Message | None:
-    return read(HANDLED, service, record(value, with_headers, topic, key))
-
-
-def got(message: Message | None) -> Message:
-    assert message is not None
-    return message
-
-
-def structured(data: Any, **changed: Any) -> bytes:
-    event = {
-        "specversion": "1.0",
-        "id": "7",
-        "source": "/makker/intake",
-        "type": "makker.CaseReady.v1",
-        "time": SENT_AT.isoformat(),
-        "data": data,
-    } | changed
-    return json.dumps({name: value for name, value in event.items() if value != "-"}).encode()
-
-
-STRUCTURED: Headers = {"content-type": b"application/cloudevents+json; charset=utf-8"}
-IN_BASE64 = structured("-", data_base64=base64.b64encode(READY).decode())
 
 
 @pytest.mark.parametrize(
@@ -246,169 +193,6 @@ def test_a_tombstone_for_nobody_or_for_another_service_is_passed_over() -> None:
     assert receive(None, headers("Contact"), CONTACTS, None) is None
     assert receive(None, headers("Contact", ce_replayfor=b"intake"), CONTACTS, b"person") is None
     assert read(HANDLED - {Tombstone}, "intake", record(None, headers("Contact"), CONTACTS)) is None
-
-
-# Referrals: whatever has a readable reference is answered.
-
-
-def refer(value: bytes | None, with_headers: Headers, key: bytes | None = None) -> Message:
-    return got(receive(value, with_headers, REFERRALS, key, "intake"))
-
-
-@pytest.mark.parametrize(
-    ("value", "with_headers"),
-    [
-        (REFERRAL, headers("Referral", ce_source=b"/vitas")),
-        (structured(json.loads(REFERRAL), type="makker.Referral.v1", source="/vitas"), STRUCTURED),
-    ],
-    ids=["binary", "structured"],
-)
-def test_a_referral_is_a_command_with_the_document_as_it_came(value: bytes, with_headers: Headers) -> None:
-    message = refer(value, with_headers)
-    assert isinstance(message.body, RegisterReferral)
-    assert message.body.referral == json.loads(REFERRAL)
-    assert (message.id, message.type, message.source) == (message_id("/vitas", "7"), "Referral", "/vitas")
-    assert (message.fault, message.envelope_faults, message.inbox) == (None, (), True)
-
-
-@pytest.mark.parametrize(
-    ("with_headers", "faults"),
-    [
-        ({}, ("ce_id", "ce_source", "ce_type")),
-        (headers("Referral", ce_source=b"-"), ("ce_source",)),
-        (headers("Referral", ce_source=b"\xff"), ("ce_source",)),
-        (headers("Referral", ce_source=b"/vitas\x00"), ("ce_source",)),
-        (headers("Referral", ce_id=b""), ("ce_id",)),
-        (headers("Referral", ce_type=b""), ("ce_type",)),
-        (headers("CaseReady"), ("ce_type",)),
-        (headers("Referral", ce_type=b"makker.Referral.v2"), ("ce_type",)),
-        (headers("Referral", ce_note=b"\xff", ce_time=b"\xff", content_type=b"\xff"), ()),
-    ],
-)
-def test_faults_of_a_referrals_envelope_are_reasons(with_headers: Headers, faults: tuple[str, ...]) -> None:
-    message = refer(REFERRAL, with_headers)
-    assert (message.fault, message.envelope_faults) == (None, faults)
-    known = message_id("/makker/intake", "7")
-    assert message.id == (message_id("referral", f"{REFERRALS}/3/41") if faults else known)
-
-
-def test_a_referral_that_fits_nothing_but_has_a_reference_is_answered() -> None:
-    message = refer(b'{"source_reference": "R-1", "candidate": [[]], "unit": 7}', headers("Referral"))
-    assert message.fault is None
-    assert isinstance(message.body, RegisterReferral)
-    assert message.body.referral["candidate"] == [[]]
-
-
-@pytest.mark.parametrize(
-    ("value", "fault"),
-    [
-        (None, "empty"),
-        (b"", "not JSON"),
-        (b"{", "not JSON"),
-        (b"\xff\xfe\x00", "not JSON"),
-        (b'{"source_reference": "R-1", "weight": NaN}', "not JSON"),
-        (b'{"source_reference": "R-1", "weight": -Infinity}', "not JSON"),
-        (b'{"source_reference": "R-1", "deep": ' + b"[" * 200_000, "not JSON"),
-        (b'{"source_reference": "R-1", "n": ' + b"9" * 5000 + b"}", "not JSON"),
-        (b"[]", "not a JSON object"),
-        (b'"R-1"', "not a JSON object"),
-        (b"{}", "no readable source_reference"),
-        (b'{"source_reference": null}', "no readable source_reference"),
-        (b'{"source_reference": 7}', "no readable source_reference"),
-        (b'{"source_reference": ""}', "no readable source_reference"),
-        (b'{"source_reference": "' + b"x" * 201 + b'"}', "no readable source_reference"),
-        (b'{"source_reference": "a\\u0000"}', "no readable source_reference"),
-        (b'{"source_reference": "\\ud800"}', "no readable source_reference"),
-    ],
-)
-def test_a_referral_that_nobody_can_be_answered_about_is_a_fault(value: bytes | None, fault: str) -> None:
-    message = refer(value, headers("Referral"))
-    assert fault in (message.fault or "")
-    assert isinstance(message.body, Unread)
-
-
-# Whatever the bytes.
-
-NAMES = [
-    "ce_id",
-    "ce_source",
-    "ce_type",
-    "ce_time",
-    "ce_replayfor",
-    "ce_subject",
-    "content-type",
-    "traceparent",
-]
-VALUES = st.one_of(
-    st.binary(max_size=40),
-    st.none(),
-    st.sampled_from([value for value in headers().values() if value] + [b"application/cloudevents+json"]),
-    st.sampled_from([b"makker.Contact.v1", b"makker.Referral.v1", b"makker.MatchAgreed.v1", b"matching"]),
-)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
-    max_leaves=12,
-)
-ATTRIBUTES = [
-    "id",
-    "source",
-    "type",
-    "time",
-    "data",
-    "data_base64",
-    "replayfor",
-    "source_reference",
-    "case_id",
-]
-
-
-@st.composite
-def altered(draw: Callable[[st.SearchStrategy[Any]], Any], whole: bytes) -> bytes:
-    """A document that fits, with some of its fields replaced by anything."""
-    document = json.loads(whole)
-    for name in draw(st.lists(st.sampled_from(sorted(document)), max_size=3)):
-        document[name] = draw(JSON)
-    return json.dumps(document).encode()
-
-
-BODIES = st.one_of(
-    st.none(),
-    st.binary(max_size=200),
-    JSON.map(lambda value: json.dumps(value).encode()),
-    st.dictionaries(st.sampled_from(ATTRIBUTES), JSON, max_size=6).map(
-        lambda value: json.dumps(value).encode()
-    ),
-    altered(READY),
-    altered(REFERRAL),
-    altered((GOLDEN / "Contact.json").read_bytes()),
-    altered(structured(json.loads(READY))),
-    altered(structured(json.loads(REFERRAL), type="makker.Referral.v1")),
-)
-
-
-@given(
-    topic=st.sampled_from([*TOPICS, "no-such-topic"]),
-    key=st.none() | st.binary(max_size=20),
-    value=BODIES,
-    pairs=st.lists(st.tuples(st.sampled_from(NAMES) | st.text(max_size=8), VALUES), max_size=9),
-    service=st.sampled_from(["intake", "matching"]),
-)
-def test_nothing_that_arrives_raises(
-    topic: str, key: bytes | None, value: bytes | None, pairs: list[tuple[str, Any]], service: str
-) -> None:
-    arrived = Record(topic, 0, 1, key, value, tuple(pairs))
-    message = read(HANDLED, service, arrived)
-    if message is None:
-        assert topic != REFERRALS
-        return
-    assert message.record is arrived
-    assert isinstance(message.id, UUID)
-    assert message.time.tzinfo is not None
-    assert (message.fault is not None) == isinstance(message.body, Unread)
-    for stored in (message.type, message.source, message.fault or ""):
-        assert "\x00" not in stored
-        stored.encode()
 
 
 # Names and timers.
