@@ -146,12 +146,16 @@ class Certificate(Value):
 
 
 class OpenStep(Value):
-    """A step that can be done now, by whom, and the day on which it usually is."""
+    """A step that can be done now, by whom, and the day on which it usually is.
+
+    `taken_back`: it is a consent that was taken back while the placement runs.
+    """
 
     step: Code
     who: Code
     before: Literal["match", "start"]
     due_on: date
+    taken_back: bool = False
 
 
 class Match(Value):

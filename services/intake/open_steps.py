@@ -1,8 +1,9 @@
 """What can be done for a case now, by whom and by when: kept with the case, so that lists are searched by it.
 
 Pure. Guarantee: whatever changes a case, by whichever message, its open steps are noted anew in the same
-decision (`noting`); what is over, rests or runs has none. It decides nothing: what a case may do next is
-reckoned from its programme's rules each time.
+decision (`noting`); what is over, rests or runs has none. While a placement runs, a consent that was taken
+back stands there until it is given again or the placement is over. It decides nothing: what a case may do
+next is reckoned from its programme's rules each time.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ from typing import Any
 
 from services.intake.casework import ComeOfAge
 from services.intake.documents import CaseFile, OpenStep, State
-from services.intake.rules import Standing, add_working_days, standings
+from services.intake.rules import Standing, add_working_days, asked_steps, standings
 from services.intake.settling import BEFORE_START, rules_of, today_in
 from shared.messages import Decision, Ignored, Message
 from shared.programmes import Programmes, Rules
 from shared.transitions import Does, Lifecycle
 
+BESIDE = ("success_story", "family_meeting", "aftercare")
+"""Consents to something beside the placement: taken back, that is not done, and the placement goes on."""
+
 
 def open_steps(case: CaseFile, rules: Rules, country: str, today: date) -> tuple[OpenStep, ...]:
     """The steps that can be done now, in the order in which they are due."""
+    taken_back = _taken_back(case, rules, today) if "started" in (case.state, case.paused_from) else ()
     if case.state not in BEFORE_START and not case.rests_unprepared:
-        return ()
+        return taken_back
+    known = {one.step for one in taken_back}
     found = (
         OpenStep(
             step=one.step.code,
@@ -32,9 +38,21 @@ def open_steps(case: CaseFile, rules: Rules, country: str, today: date) -> tuple
             due_on=due_on(case, one, country),
         )
         for one in standings(case, rules, country, today)
-        if one.is_possible_now
+        if one.is_possible_now and one.step.code not in known
     )
-    return tuple(sorted(found, key=lambda one: (one.due_on, one.before)))
+    return tuple(sorted((*taken_back, *found), key=lambda one: (one.due_on, one.before)))
+
+
+def _taken_back(case: CaseFile, rules: Rules, today: date) -> tuple[OpenStep, ...]:
+    """The consents that a running placement is without. One that the programme asks of others, as of those
+    under age, is not missed."""
+    asked = {step.code for step in asked_steps(case, rules, today)}
+    found = (
+        OpenStep(step=kind, who="caseworker", before="start", due_on=consent.on, taken_back=True)
+        for kind, consent in case.consents.items()
+        if not consent.given and kind not in BESIDE and (kind in asked or rules.step(kind) is None)
+    )
+    return tuple(sorted(found, key=lambda one: one.due_on))
 
 
 def due_on(case: CaseFile, standing: Standing, country: str) -> date:

@@ -83,7 +83,10 @@ def _step(host: Host, case: CaseFile, language: str, now: datetime) -> dict[str,
     """The next step of a case."""
     programmes, step = host.service.programmes, case.open_steps[0]
     known = case.certificates.get(step.step)
-    if known is not None and not known.is_awaited:
+    if step.taken_back:
+        called = programmes.codes.words("consents", step.step, language)
+        text = host.pages.words(language)("today_list.consent_taken_back", consent=called)
+    elif known is not None and not known.is_awaited:
         called = programmes.codes.words("certificates", step.step, language)
         text = host.pages.words(language)("certificates.today_order", certificate=called.lower())
     else:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
-from shared.contracts.intake_commands import AgreeGoals, GoalInWords, RecordConsent, RecordInterview
-from tests.servers.intake import Intake, as_, browser, intake, referral
+from shared.access import person_of
+from shared.contracts.followup import PlacementEnded, PlacementStarted
+from shared.contracts.intake_commands import (
+    AgreeGoals,
+    AssignCase,
+    CompletePreparation,
+    GoalInWords,
+    RecordConsent,
+    RecordInterview,
+)
+from tests.servers.intake import CASEWORKER, NOW, Intake, as_, browser, intake, referral
 
 __all__ = ["browser", "intake"]
 
@@ -78,3 +88,44 @@ async def test_who_answers_for_the_candidate_is_found_out_before_they_consent(
     (outcome,) = await intake.take(intake.of_staff(consent))
     assert outcome.kind == "done"
     assert "guardian_consent" not in await steps(browser, intake, case_id)
+
+
+async def today(client: httpx.AsyncClient, intake: Intake, subject: str) -> list[dict[str, Any]]:
+    headers = as_(intake, "caseworker", subject=subject) | {"Accept": "application/json"}
+    answer = await client.get("/intake/fragments/today?lang=en", headers=headers)
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+async def test_a_consent_taken_back_while_the_placement_runs_is_on_the_caseworkers_list(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    case_id = await intake.case_of(referral())
+    for body in (
+        AssignCase(case_id=case_id, caseworker=person_of("test", "kirsten")),
+        RecordInterview(case_id=case_id),
+        CompletePreparation(case_id=case_id, step="expectations_aligned", note="Aftalt"),
+        CompletePreparation(case_id=case_id, step="purpose_stated", note="Aftalt"),
+    ):
+        await intake.take(intake.of_staff(body, replace(CASEWORKER, person_id=person_of("test", "kirsten"))))
+    ids: dict[str, Any] = {"placement_id": uuid4(), "place_id": uuid4(), "case_id": case_id, "round": 1}
+    of = ids | {"unit": "DK-0169", "programme": "foreningspraktik", "rules_version": "2020-01-01"}
+    await intake.take(intake.of_matching(PlacementStarted(**of, started_on=NOW.date())))
+    assert await today(browser, intake, "kirsten") == []
+    consent = RecordConsent(case_id=case_id, kind="participation", given=False)
+    taken_back = intake.of_staff(consent)
+    await intake.take(taken_back)
+    (item,) = await today(browser, intake, "kirsten")
+    assert item["href"] == f"/intake/cases/{case_id}"
+    assert "was taken back" in item["text"] and "end the placement" in item["text"]
+    said = "Taking part: the consent was taken back"
+    for path in (f"/intake/cases/{case_id}", "/intake/waiting", "/intake/cases", "/intake/fragments/today"):
+        assert said in await page(browser, intake, path, "en"), path
+    assert "trukket tilbage" in await page(browser, intake, "/intake/fragments/today", "da")
+    await intake.take(intake.of_staff(consent.model_copy(update={"given": True})))
+    assert await today(browser, intake, "kirsten") == []
+    await intake.take(intake.of_staff(consent))
+    assert len(await today(browser, intake, "kirsten")) == 1
+    ended = PlacementEnded(**of, how="completed", next_step="education")
+    await intake.take(intake.of_matching(ended))
+    assert await today(browser, intake, "kirsten") == []

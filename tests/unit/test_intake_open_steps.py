@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
 from services.intake.rules import add_working_days, standings
 from services.intake.settling import rules_of
+from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake_commands import PauseCase, RecordConsent, ResumeCase, WithdrawCase
-from tests.unit.intake_story import HOME, PROGRAMMES, Story
+from shared.contracts.matching import MatchAgreed
+from tests.unit.intake_story import GUARDIAN, HOME, PROGRAMMES, Story
 
 KIND = "police_certificate"
 
@@ -84,3 +87,61 @@ def test_from_the_eighteenth_birthday_on_nobody_waits_for_a_guardian() -> None:
     story.wait_days(10)
     assert "guardian_consent" not in due(story)
     assert set(due(story)) == possible(story)
+
+
+def running(programme: str = "mentorskab", **changes: Any) -> Story:
+    story = Story(programme, **changes).prepare()
+    story.hear(MatchAgreed)
+    story.hear(PlacementStarted)
+    assert (story.case.state, story.case.open_steps) == ("started", ())
+    return story
+
+
+def say(story: Story, kind: str, given: bool) -> None:
+    story.send(RecordConsent(case_id=story.id, kind=kind, given=given))
+
+
+@pytest.mark.parametrize("kind", ["share_profile", "participation"])
+def test_a_consent_taken_back_while_the_placement_runs_waits_until_it_is_given_again(kind: str) -> None:
+    story = running()
+    say(story, kind, given=False)
+    (step,) = story.case.open_steps
+    assert (step.step, step.who, step.due_on, step.taken_back) == (kind, "caseworker", story.today, True)
+    story.wait_days(3)
+    assert due(story)[kind] < story.today
+    story.send(PauseCase(case_id=story.id, reason="illness"))
+    assert set(due(story)) == {kind}, "the placement rests, and the consent is still missing"
+    say(story, kind, given=True)
+    assert story.case.open_steps == ()
+
+
+def test_a_consent_taken_back_waits_for_nobody_once_the_placement_is_over() -> None:
+    story = running()
+    say(story, "share_profile", given=False)
+    story.hear(PlacementEnded, how="completed", next_step="education")
+    assert (story.case.state, story.case.open_steps) == ("ended", ())
+
+
+def test_a_consent_taken_back_before_the_start_is_missed_when_the_placement_runs_all_the_same() -> None:
+    story = Story("mentorskab").prepare()
+    story.hear(MatchAgreed)
+    say(story, "share_profile", given=False)
+    story.hear(PlacementStarted)
+    assert [one.taken_back for one in story.case.open_steps] == [True]
+
+
+def test_a_guardians_consent_taken_back_is_missed_until_the_candidate_is_of_age() -> None:
+    story = running(born="2009-01-15", guardian=GUARDIAN)
+    say(story, "guardian_consent", given=False)
+    assert set(due(story)) == {"guardian_consent"}
+    story.wait_days(60)
+    assert story.case.open_steps == ()
+
+
+@pytest.mark.parametrize("kind", ["success_story", "family_meeting", "aftercare"])
+def test_a_consent_to_something_beside_the_placement_is_taken_back_and_the_placement_goes_on(
+    kind: str,
+) -> None:
+    story = running()
+    say(story, kind, given=False)
+    assert story.case.open_steps == ()
