@@ -16,9 +16,7 @@ from shared.contracts.intake_commands import (
     RecordInterview,
 )
 from shared.contracts.model import Command, match_id
-from shared.contracts.people_commands import (
-    RegisterStaff,
-)
+from shared.contracts.people_commands import RegisterStaff
 from shared.messages import Actor, Outcome
 from tests.servers.corps import AALBORG, actor, two_corps
 from tests.servers.intake import Intake, browser, intake, referral

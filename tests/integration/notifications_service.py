@@ -18,9 +18,7 @@ from services.notifications import sending
 from services.notifications.app import create
 from shared.access import Issuer
 from shared.contracts.intake import Contact
-from shared.contracts.matching import (
-    MatchProposed,
-)
+from shared.contracts.matching import MatchProposed
 from shared.contracts.model import Party
 from shared.corridor import handle
 from shared.hosting import Host

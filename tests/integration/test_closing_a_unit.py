@@ -7,15 +7,10 @@ from uuid import UUID, uuid4
 
 from services.intake.closing import LookForLeft
 from shared.contracts.followup import PlacementStarted
-from shared.contracts.intake_commands import (
-    PauseCase,
-)
+from shared.contracts.intake_commands import PauseCase
 from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import derived_id
-from shared.contracts.people_commands import (
-    CloseUnit,
-    RegisterRoleModel,
-)
+from shared.contracts.people_commands import CloseUnit, RegisterRoleModel
 from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
 from shared.messages import Actor
 from shared.programmes import Programmes

@@ -8,11 +8,7 @@ from datetime import timedelta
 import pytest
 
 from demo.embedded.mailbox import Mailbox
-from shared.contracts.matching import (
-    ProposalAnswerDue,
-    ProposalAnswered,
-    ProposalLapsed,
-)
+from shared.contracts.matching import ProposalAnswerDue, ProposalAnswered, ProposalLapsed
 from shared.corridor import handle
 from shared.hosting import Host
 from shared.links import Reader

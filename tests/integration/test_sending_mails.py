@@ -18,9 +18,7 @@ from services.notifications import sending
 from services.notifications.app import create
 from services.notifications.metrics import MAILS
 from shared.commands import send
-from shared.contracts.matching import (
-    MatchAgreed,
-)
+from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import Party
 from shared.contracts.notifications import RetryMail
 from shared.hosting import Host

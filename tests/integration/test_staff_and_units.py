@@ -10,16 +10,8 @@ import httpx
 import pytest
 
 from shared.access import person_of
-from shared.contracts.intake_commands import (
-    AssignCase,
-    ContactDetails,
-)
-from shared.contracts.people_commands import (
-    RegisterRoleModel,
-    RegisterStaff,
-    SetDuty,
-    SetGroupMembers,
-)
+from shared.contracts.intake_commands import AssignCase, ContactDetails
+from shared.contracts.people_commands import RegisterRoleModel, RegisterStaff, SetDuty, SetGroupMembers
 from shared.programmes import Programmes
 from tests.integration.corps_story import BY_EMAIL, MANAGER, ask, mentored, registered
 from tests.servers.corps import AALBORG, HJOERRING, two_corps
