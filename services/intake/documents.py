@@ -176,7 +176,8 @@ class CaseFile(Value):
 
     `paused_from` is the state that the case goes back to; `rests_unprepared` says that it rests only until
     what was done before holds again, and goes on by itself. `cleared` says that `StartCleared` of this round
-    was told and still holds. `of_age_on` is the candidate's eighteenth birthday, None while nobody knows it.
+    was told and still holds. `of_age_on` is the candidate's eighteenth birthday, `is_resident` whether they
+    lived in the unit when that was known first; None while nobody knows it.
     `open_steps` follow from the rest (`open_steps.noting`) and are searched by, the first due first.
     """
 
@@ -200,6 +201,7 @@ class CaseFile(Value):
     person_id: UUID
     guardian_id: UUID | None = None
     of_age_on: date | None = None
+    is_resident: bool | None = None
     caseworker: UUID | None = None
     opened_at: datetime
     referred_on: date

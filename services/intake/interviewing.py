@@ -13,6 +13,7 @@ from typing import Any
 
 from services.intake import desk, telling
 from services.intake.casework import Casework, Timers, age_known
+from services.intake.conditions import is_resident
 from services.intake.documents import CaseFile, State
 from services.intake.people import HideWhereabouts, along, reachable, read_contact
 from services.intake.preparing import assigned
@@ -27,7 +28,7 @@ from shared.programmes import Programmes
 
 KEPT = (
     *("presentation", "foreign_qualification", "foreign_recognition", "experience", "education"),
-    *("education_level", "interests", "groups", "options"),
+    *("education_level", "interests", "groups", "options", "situation", "target_group"),
 )
 """What replaces what was known if anything was said of it; an empty text or list takes it away."""
 EMPTY: dict[str, tuple[str, ...]] = {"groups": (), "options": ()}
@@ -45,6 +46,9 @@ def record_interview(
     assert isinstance(said, RecordInterview)
     work = Casework(state, programmes, now)
     work.check_codes(_codes(said))
+    groups = work.rules.target_groups
+    if said.target_group and groups and said.target_group not in groups:
+        raise Refused("not_in_target_group", field="target_group", status=422)
     profile = _profile(work.case, said)
     told_of = {name: getattr(said, name) for name in KEPT if name in said.model_fields_set}
     known: dict[str, Any] = {
@@ -133,7 +137,10 @@ def _of_candidate(work: Casework, said: RecordInterview, now: datetime) -> _Lear
     if known.contact_version != person.contact_version:
         told = (telling.contact(known), *told)
     case, timers = age_known(work.case, known.birth_date, work.programmes)
-    of_case: dict[str, Any] = {"of_age_on": case.of_age_on}
+    of_case: dict[str, Any] = {
+        "of_age_on": case.of_age_on,
+        "is_resident": is_resident(work.case, known, work.unit),
+    }
     if known.postcode != person.postcode:
         of_case["location"] = None if known.protected else location_of(work.unit, known.postcode)
     if (known.postcode, known.birth_date) != (person.postcode, person.birth_date):
@@ -189,6 +196,8 @@ def _codes(said: RecordInterview) -> Codes:
         "groups": ("groups", said.groups),
         "options": ("industries", said.options),
         "education_level": ("education_levels", [said.education_level]),
+        "situation": ("situations", [said.situation]),
+        "target_group": ("target_groups", [said.target_group]),
         "foreign_recognition": ("foreign_qualifications", [said.foreign_recognition]),
         "parallel_activities.kind": ("parallel_activities", [one.kind for one in activities]),
         "parallel_activities.times": ("times", [code for one in activities for code in one.times]),

@@ -17,10 +17,11 @@ from uuid import UUID
 
 from services.intake import telling
 from services.intake.casework import age_known
+from services.intake.conditions import is_resident
 from services.intake.documents import CaseFile, Person, PersonKey, State
 from services.intake.erasing import OVER, RUNNING, check_units
 from services.intake.fields import email_address, phone_number
-from services.intake.national_id import compact
+from services.intake.national_id import birth_date_of, compact
 from services.intake.people import Matter, Timers, along, key_text, number_of, reachable
 from services.intake.sealing import Secrets
 from services.intake.settling import Events, location_of, rules_of, settle, today_in
@@ -121,7 +122,8 @@ def _all_settled(
         due: Timers = ()
         if case.person_id == after.id:
             where = None if after.protected else case.location
-            now_known = case.model_copy(update={"location": where})
+            resident = is_resident(case, after, matter.programmes.unit(case.unit))
+            now_known = case.model_copy(update={"location": where, "is_resident": resident})
             if case.state not in OVER and was.of_age_on is None:
                 now_known, due = age_known(now_known, after.birth_date, matter.programmes)
         if case.state not in OVER:
@@ -153,7 +155,9 @@ def split(
     somebody, keys = _somebody(state, matter, document.get("candidate") or {}, secrets)
     unit = programmes.unit(case.unit)
     where = None if somebody.protected else location_of(unit, somebody.postcode)
-    theirs = case.model_copy(update={"person_id": somebody.id, "location": where})
+    resident = is_resident(None, somebody, unit)
+    theirs = case.model_copy(update={"person_id": somebody.id, "location": where, "is_resident": resident})
+    theirs, timers = age_known(theirs, somebody.birth_date, programmes)
     events: Events = (telling.contact(somebody),)
     if case.state == "ready":
         # What is proposed now was asked of the other: it is taken back, and matching begins again.
@@ -168,7 +172,7 @@ def split(
         cases=tuple(theirs if one is case else one for one in state.cases),
         person_keys=keys,
     )
-    return Decision(after, events=events, answer={"person_id": somebody.id})
+    return Decision(after, events=events, timers=timers, answer={"person_id": somebody.id})
 
 
 def _somebody(
@@ -179,13 +183,14 @@ def _somebody(
     given, family = said.get("given_name"), said.get("family_name")
     email, phone = said.get("email"), said.get("phone")
     number, kind = said.get("national_id"), said.get("national_id_type")
+    by_number = birth_date_of(kind, compact(number)) if number and kind else None
     somebody = Person(
         id=state.ids["other"],
         controller=person.controller,
         name=" ".join(one.strip() for one in (given, family) if one) or person.name,
         given_name=given.strip() if given else None,
         family_name=family.strip() if family else None,
-        birth_date=said.get("birth_date") or None,
+        birth_date=said.get("birth_date") or by_number,
         gender=said.get("gender"),
         email=email_address(email.strip()) if email else None,
         phone=phone_number(phone.strip(), unit.country) if phone else None,

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from services.intake import places, telling
 from services.intake.casework import age_known
+from services.intake.conditions import is_resident
 from services.intake.desk import Errors, check_postcode, refuse
 from services.intake.documents import CaseFile, Glass, Mentor, Person, PersonKey, Place, State
 from services.intake.erasing import OVER, Leaving, check_sight, check_units
@@ -262,6 +263,9 @@ def _followed(
         unit = matter.programmes.unit(case.unit)
         where = None if after.protected else location_of(unit, after.postcode)
         changed = changed.model_copy(update={"location": where})
+    changed = changed.model_copy(
+        update={"is_resident": is_resident(changed, after, matter.programmes.unit(case.unit))}
+    )
     if before.birth_date != after.birth_date:
         changed, timers = age_known(changed, after.birth_date, matter.programmes)
     if case.state in OVER:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from services.intake import telling
 from services.intake.casework import age_known
+from services.intake.conditions import is_resident
 from services.intake.desk import channel_for
 from services.intake.documents import CaseFile, Fault, Person, PersonKey, Referral, State
 from services.intake.fields import said_text
@@ -174,6 +175,7 @@ def _accepted(
         situation=referral.candidate.situation,
         groups=referral.groups,
         location=location_of(unit, postcode),
+        is_resident=is_resident(None, person, unit),
         profile=Profile(wishes=referral.wishes, needs=referral.needs),
         chosen_by_candidate=referral.chosen_by_candidate,
     )

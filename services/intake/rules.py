@@ -16,11 +16,12 @@ from typing import Literal
 
 import holidays
 
+from services.intake.conditions import Condition, Unmet, unmet
 from services.intake.documents import CaseFile
 from shared.programmes import Codes, Rules, Step
 
 Before = Literal["match", "start"]
-Lacks = Literal["sub_goal", "birth_date", "guardian"]
+Lacks = Literal["sub_goal", "guardian"] | Unmet
 OF_AGE = 18
 """Years, in Denmark and in Norway."""
 
@@ -73,14 +74,16 @@ def born_on(of_age_on: date) -> date:
 def asked_steps(case: CaseFile, rules: Rules, on: date) -> tuple[Step, ...]:
     """The steps that are asked for in this round, as far as anybody knows what the case is like.
 
-    What the place of an agreed match asks for comes on top.
+    What the place of an agreed match asks for comes on top, and what is not known to be so of the candidates
+    themselves.
     """
     asked = (
         step
         for step in rules.preparation
         if (case.round == 1 or not step.first_round_only) and _is_asked_of(case, step, on)
     )
-    return (*asked, *_asked_by_the_place(case, rules))
+    born = born_on(case.of_age_on) if case.of_age_on is not None else None
+    return (*asked, *unmet(case, rules, born), *_asked_by_the_place(case, rules))
 
 
 def _asked_by_the_place(case: CaseFile, rules: Rules) -> tuple[Step, ...]:
@@ -133,6 +136,8 @@ def done_on(case: CaseFile, step: Step, on: date) -> date | None:
 
 def lacking(case: CaseFile, step: Step) -> Lacks | None:
     """What a step cannot be done without and nobody has said yet."""
+    if isinstance(step, Condition):
+        return step.lacks
     if step.needs == "sub_goals" and not any(goal.sub_goals for goal in case.goals):
         return "sub_goal"
     if step.only_where == "under_age" and case.of_age_on is None:

@@ -58,6 +58,7 @@ def case_ready(case: CaseFile, since: date) -> CaseReady:
         waiting_since=case.waiting_since or since,
         profile=case.profile.model_copy(
             update={
+        target_group=case.target_group,
                 "location": case.location,
                 "times": free_times(case.profile.times, case.parallel_activities),
                 "hours_per_week": free_hours(case.profile.hours_per_week, case.parallel_activities),

@@ -116,6 +116,7 @@ class CaseReady(CaseEvent):
     person_id: UUID
     waiting_since: date
     profile: Profile
+    target_group: Code | None = Field(default=None, description="Outcomes are told by it.")
 
 
 class Goal(Value):

@@ -72,6 +72,8 @@ class RecordInterview(IntakeCommand):
     options: tuple[Code, ...] = Field(default=(), max_length=8, description="A few realistic industries.")
     parallel_activities: tuple[ParallelActivity, ...] = Field(default=(), max_length=10)
     job_in_prospect: bool | None = None
+    situation: Code | None = None
+    target_group: Code | None = None
     birth_date: date | None = Field(default=None, description="Where nobody has said it yet.")
     gender: Literal["f", "m", "x"] | None = None
     email: Identity | None = None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 
 from shared.contracts.intake_commands import CompletePreparation, RecordInterview
-from tests.servers.intake import Intake, as_, browser, intake, referral
+from shared.contracts.people_commands import CorrectPerson
+from tests.servers.intake import CASEWORKER, Intake, as_, browser, intake, referral
 
 __all__ = ["browser", "intake"]
 
+UNITS = ("DK-0169", "DK-0851/aalborg")
+ANYWHERE = replace(CASEWORKER, units=frozenset(UNITS))
 MENTORS = ("personal_mentor", "workplace_mentor")
 
 
@@ -97,3 +101,67 @@ async def test_what_was_written_in_an_earlier_round_stays_to_be_read(
     shown = await page(intake, browser, f"/intake/cases/{case_id}")
     older = shown.split("Skrevet tidligere")[1]
     assert "Det første formål" in older and "runde 1" in older
+
+
+async def lacking(intake: Intake, browser: httpx.AsyncClient, case_id: UUID) -> dict[str, str]:
+    path = f"/intake/api/cases/{case_id}/why-not-yet"
+    why = (await browser.get(path, headers=as_(intake, "caseworker", units=UNITS))).json()
+    return {one["code"]: one["lacks"] for one in why["steps"] if one["code"].endswith("_fits")}
+
+
+async def correct(intake: Intake, case_id: UUID, **said: str) -> None:
+    person_id = await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
+    corrected = CorrectPerson.model_validate({"person_id": person_id, **said})
+    (outcome,) = await intake.take(intake.of_staff(corrected, ANYWHERE))
+    assert outcome.kind == "done", outcome
+
+
+async def test_where_somebody_lives_is_judged_when_the_person_is_corrected_and_a_move_changes_nothing(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    case_id = await intake.case_of(referral(candidate__postcode=None))
+    for postcode, lacks in (
+        (None, {"residence_fits": "postcode"}),
+        ("9000", {"residence_fits": "residence"}),
+        ("2630", {}),
+        ("9000", {}),
+    ):
+        if postcode is not None:
+            await correct(intake, case_id, postcode=postcode)
+        assert await lacking(intake, browser, case_id) == lacks, postcode
+
+
+async def test_an_age_that_is_none_of_the_programmes_keeps_a_corrected_case_from_its_match(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    unnumbered: dict[str, Any] = {"candidate__national_id": None, "candidate__national_id_type": None}
+    of_the_corps: dict[str, Any] = {"programme": "mentorskab", "unit": "DK-0851/aalborg"}
+    case_id = await intake.case_of(referral(candidate__birth_date=None, **unnumbered, **of_the_corps))
+    assert await lacking(intake, browser, case_id) == {"age_fits": "birth_date"}
+    for born, lacks in (("1950-05-05", {"age_fits": "age"}), ("1990-05-05", {})):
+        await correct(intake, case_id, birth_date=born)
+        assert await lacking(intake, browser, case_id) == lacks, born
+
+
+async def test_what_the_referral_left_out_is_asked_on_the_page_in_every_language(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    case_id = await intake.case_of(referral(candidate__postcode=None, candidate__target_group=None))
+    await ask(intake, RecordInterview(case_id=case_id))
+    path = f"/intake/cases/{case_id}"
+    for language, words in (
+        ("da", ("Bor i kommunen", "Skriv først borgerens postnummer", "Vælg først, hvilken målgruppe")),
+        ("nb", ("Bor i kommunen", "Skriv først deltakerens postnummer", "Velg først hvilken målgruppe")),
+        ("en", ("Lives in the municipality", "First record the candidate", "First choose the target group")),
+    ):
+        shown = await page(intake, browser, path, language)
+        assert all(one in shown for one in words), language
+        assert 'name="target_group"' in shown and 'value="refugee"' not in shown
+    told = {
+        "case_id": str(case_id),
+        "postcode": "2640",
+        "target_group": "unemployed",
+        "situation": "unemployed",
+    }
+    assert (await post(intake, browser, "RecordInterview", **told)).status_code == 303
+    assert await lacking(intake, browser, case_id) == {}

@@ -122,7 +122,7 @@ async def test_a_certificate_that_the_place_asks_for_holds_the_start_until_it_is
 
 
 async def test_whoever_comes_of_age_becomes_ready_that_morning(intake: Intake) -> None:
-    seventeen = {"candidate__birth_date": "2008-12-24", "candidate__target_group": None, **UNNUMBERED}
+    seventeen = {"candidate__birth_date": "2008-12-24", "candidate__target_group": "refugee", **UNNUMBERED}
     document = referral("young", programme="virksomhedspraktik", **seventeen)
     case_id = await intake.case_of(document)
     await intake.take(intake.of_staff(RecordInterview(case_id=case_id)))

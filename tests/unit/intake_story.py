@@ -37,6 +37,13 @@ HOME = {
     "virksomhedspraktik": "DK-0169",
     "udviklingspraktik": "DK-0169",
 }
+GROUPS = {
+    "foreningspraktik": "unemployed",
+    "mentorskab": None,
+    "skolepraksis": "introduction_programme",
+    "virksomhedspraktik": "refugee",
+    "udviklingspraktik": "cash_benefit",
+}
 MATCH = {"match_id": uuid4(), "proposal_id": uuid4(), "place_id": uuid4(), "starts_on": "2026-12-01"}
 GUARDIAN = {"name": "Gerda Værge", "phone": "70102030"}
 TOLD_FIRST: dict[str, Any] = {"birth_date": "1990-05-05", "guardian": GUARDIAN}
@@ -73,7 +80,12 @@ class Story:
             programme=programme,
             unit=HOME[programme],
             referred_on=today.isoformat(),
-            **{"candidate__target_group": None, "candidate__birth_date": born, **nobody, **changes},
+            **{
+                "candidate__target_group": GROUPS[programme],
+                "candidate__birth_date": born,
+                **nobody,
+                **changes,
+            },
         )
         self.send(RegisterReferral.model_construct(referral=document, version=None), "event")
         self.id: UUID = self.state.ids["case"]

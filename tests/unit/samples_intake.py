@@ -58,7 +58,7 @@ SECRETS = Secrets(
 
 
 def refers(**changes: Any) -> RegisterReferral:
-    document = referral(candidate__target_group=None, **changes)
+    document = referral(**changes)
     return RegisterReferral.model_construct(referral=document, version=None)
 
 

@@ -31,6 +31,8 @@ def case(programme: str, *done: str, round_: int = 1, **more: Any) -> CaseFile:
         person_id=uuid4(),
         opened_at=datetime(2026, 11, 23, tzinfo=UTC),
         of_age_on=date(1990, 1, 1),
+        is_resident=True,
+        target_group=next(iter(rules_of(programme).target_groups), None),
         referred_on=TODAY,
         source="/vitas",
         source_reference="one",
