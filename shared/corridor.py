@@ -82,7 +82,8 @@ class Service:
     `state` is a frozen dataclass: a field `ids` and one field per kind of aggregate, each named in
     `tables`. `concerns` says for each message which rows it concerns, by field; the first is the one
     that the message is about, and a field may hold several rows of its kind (a person's cases).
-    `decide` is pure. `messages` are the types that are handled at all.
+    `decide` is pure. `messages` are the types that are handled at all. `about` says whom a message that is
+    parked is about, where its key does not, so that it is found when they are erased.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Service:
     clock: Callable[[], datetime]
     sealer: Sealer
     migrations: tuple[Path, ...] = ()
+    about: Callable[[Message], UUID | None] = lambda _: None
 
 
 class ByItself(Exception):
@@ -373,7 +375,7 @@ class Pass:
         return outcome
 
     def _park(self, message: Message, reason: str, *, waiting: bool = False) -> Outcome:
-        self.to_park.append(parked.ToPark(message, reason, waiting))
+        self.to_park.append(parked.ToPark(message, reason, waiting, self.service.about(message)))
         key = waiting_key(message)
         if key is not None:
             self.halted.add(key)

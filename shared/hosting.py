@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -108,6 +109,7 @@ async def host(
     workflow: Workflow,
     decide: Callable[[Any, Message, Programmes, datetime], Decision[Any] | Ignored] | None = None,
     timer_types: tuple[type[BaseModel], ...] = (),
+    about: Callable[[Message], UUID | None] = lambda _: None,
     version: str = "1.0",
 ) -> Host:
     """Build a service's host; its own routes, loops and gauges are added by its `app.py`."""
@@ -125,6 +127,7 @@ async def host(
         clock=clock,
         sealer=Sealer(settings.seal_keys.split(",")),
         migrations=(CORRIDOR_MIGRATIONS, folder / "migrations"),
+        about=about,
     )
     kafka = Kafka(
         settings.kafka_bootstrap_servers, settings.kafka_transactions, settings.kafka_session_timeout_ms

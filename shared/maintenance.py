@@ -77,7 +77,10 @@ async def set_gauges(service: Service, connection: Connection) -> None:
 
 
 async def chores(service: Service, connection: Connection) -> None:
-    """Partitions for the months to come, old inbox rows away, and what waits for rules tried again."""
+    """Partitions for the months to come, old rows away, and what waits for rules tried again.
+
+    Of the parked only what was discarded goes, which holds no content any more: the others wait for somebody.
+    """
     now = service.clock()
     for ahead in range(MONTHS_AHEAD + 1):
         await add_partition(connection, now, ahead)
@@ -87,6 +90,9 @@ async def chores(service: Service, connection: Connection) -> None:
     ):
         while await _prune(connection, table, column, now - kept) == PRUNED_AT_ONCE:
             await asyncio.sleep(0)
+    await connection.execute(
+        "DELETE FROM parked WHERE state = 'discarded' AND parked_at < $1", now - INBOX_KEPT
+    )
     await release_what_waits_for_rules(service)
 
 

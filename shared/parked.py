@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from cryptography.fernet import Fernet, MultiFernet
 
@@ -62,11 +63,15 @@ def _as_text(key: bytes) -> str:
 
 @dataclass(frozen=True)
 class ToPark:
-    """A message that has no effect now: parked itself, or waiting behind a parked one."""
+    """A message that has no effect now: parked itself, or waiting behind a parked one.
+
+    `about` is whom it is about, where that can be told and its key does not say so.
+    """
 
     message: Message
     reason: str
     waiting: bool
+    about: UUID | None = None
 
 
 async def standing_keys(
@@ -100,8 +105,8 @@ async def park(connection: Connection, items: Sequence[ToPark], sealer: Sealer, 
         )
     await connection.executemany(
         "INSERT INTO parked "
-        "(id, topic, partition, record_offset, key, type, state, reason, sealed, parked_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+        "(id, topic, partition, record_offset, key, type, state, reason, sealed, parked_at, about) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
         # Delivered again while it is parked: one row is enough.
         "ON CONFLICT (topic, partition, record_offset) DO NOTHING",
         [
@@ -116,6 +121,7 @@ async def park(connection: Connection, items: Sequence[ToPark], sealer: Sealer, 
                 item.reason,
                 sealer.seal(_pack(item.message)),
                 now,
+                item.about,
             )
             for item, (topic, partition, offset, key) in zip(items, places, strict=True)
         ],

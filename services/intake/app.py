@@ -10,7 +10,7 @@ from services.intake import api, enquiry_list, enquiry_pages, housekeeping, metr
 from services.intake.documents import State
 from services.intake.guarded_rows import TABLES as BESIDE
 from services.intake.guarded_rows import with_the_protected
-from services.intake.handlers import TABLES, concerns_by
+from services.intake.handlers import TABLES, concerns_by, person_named_in
 from services.intake.sealing import keyed
 from services.intake.workflow import TIMERS, workflow
 from shared import hosting
@@ -23,6 +23,7 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
     """The service, ready to be served."""
     secrets = keyed(settings.seal_keys.split(","), settings.hash_key)
     issuer = signing_in.ISSUER if settings.demonstration else None
+    programmes = load(settings.programmes_dir)
     host = await hosting.host(
         "intake",
         Path(__file__).parent,
@@ -30,9 +31,10 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
         clock=clock,
         state=State,
         tables={**TABLES, **BESIDE},
-        concerns=with_the_protected(concerns_by(secrets, load(settings.programmes_dir), clock, issuer)),
+        concerns=with_the_protected(concerns_by(secrets, programmes, clock, issuer)),
         workflow=workflow(secrets),
         timer_types=TIMERS,
+        about=lambda message: person_named_in(message, secrets, programmes, clock()),
     )
     api.mount(host, secrets)
     pages.mount(host, secrets)

@@ -35,6 +35,8 @@ LEFT = ("declined", "retired")
 """Where a host or a mentor is no more."""
 OVER = ("ended", "withdrawn", "declined", ERASED)
 RUNNING = ("matched", "started")
+KEYED = (("refused_referral", "person_key"), ("parked", "about"))
+"""Where referrals are kept that found no case, and are found by the row of the national id in them."""
 COUNTED_OF_A_CASE = (
     *("id", "unit", "programme", "rules_version", "round", "opened_at", "referred_on", "channel"),
     *("partner_id", "target_group", "waiting_since", "reason", "support", "heard_by", "ended_on"),
@@ -225,7 +227,7 @@ def gone(leaving: Leaving, programmes: Programmes, now: datetime) -> Decision[St
         ),
         deletes=(
             Delete("refused_referral", "referral_id", referral_ids),
-            Delete("refused_referral", "person_key", state.ids.get("person_keys", ())),
+            *(Delete(table, column, state.ids.get("person_keys", ())) for table, column in KEYED),
         ),
         tombstones=(
             *(Tombstone(topic=CASE_TEXTS, key=str(id_)) for id_ in own),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,6 +25,7 @@ from services.intake.store import persons_of
 from shared.contracts.matching import MentorWanted, MentorWantedWithdrawn
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
+from shared.contracts.topics import REFERRALS
 from shared.corridor import Refs
 from shared.messages import Message
 from shared.postgres import Connection
@@ -100,6 +102,24 @@ def person_key_ids(
     today = now.astimezone(ZoneInfo(unit.time_zone)).date() if unit else now.date()
     key = national_key(document, programmes, today)
     return tuple(derived_id("person_key", one) for one in secrets.digests(key)) if key is not None else ()
+
+
+def person_named_in(message: Message, secrets: Secrets, programmes: Programmes, now: datetime) -> UUID | None:
+    """The row that stands for the national id in a referral which is parked, where one can be read in it."""
+    document: Any = None
+    if isinstance(message.body, RegisterReferral):
+        document = message.body.referral
+    elif message.record is not None and message.record.topic == REFERRALS:
+        with suppress(ValueError, RecursionError):
+            document = json.loads(message.record.value or b"")
+    if not isinstance(document, dict):
+        return None
+    data = document.get("data")
+    try:
+        ids = person_key_ids(data if isinstance(data, dict) else document, secrets, programmes, now)
+    except Exception:  # Whatever is wrong with it is why it is parked, and must not keep it from that.
+        return None
+    return ids[0] if ids else None
 
 
 def _rows(message: Message, key: UUID | None, persons: dict[UUID, UUID]) -> dict[str, UUID]:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 
 from services.intake.documents import Person
+from services.intake.erasing import KEYED
 from services.intake.people import key_text
 from services.intake.sealing import Secrets, keyed
 from shared.batches import Rows, in_batches
@@ -24,7 +25,7 @@ def _secrets(settings: Settings) -> Secrets:
 
 
 def person_keys(connection: asyncpg.Connection, settings: Settings) -> AsyncIterator[tuple[int, int]]:
-    """Each person's row under the first key of the hash; a refused referral goes on finding it."""
+    """Each person's row under the first key of the hash; what was refused or parked goes on finding it."""
     secrets = _secrets(settings)
 
     async def change(rows: Rows) -> int:
@@ -49,9 +50,12 @@ async def _moved(connection: asyncpg.Connection, person: Person, secrets: Secret
         "WHERE id = ANY($1::uuid[]) AND doc IS NOT NULL FOR UPDATE",
         before,
     )
-    await connection.execute(
-        "UPDATE refused_referral SET person_key = $1 WHERE person_key = ANY($2::uuid[])", now, before
-    )
+    for table, column in KEYED:
+        await connection.execute(
+            f"UPDATE {table} SET {column} = $1 WHERE {column} = ANY($2::uuid[])",  # noqa: S608
+            now,
+            before,
+        )
     if not old:
         return False
     document = json.loads(old[0]["doc"]) | {"id": str(now)}

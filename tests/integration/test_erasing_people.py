@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,6 +23,7 @@ from shared.contracts.intake_commands import (
 )
 from shared.contracts.matching import MatchAgreed
 from shared.contracts.people_commands import ErasePerson, MergePersons
+from shared.contracts.referral import RegisterReferral
 from shared.contracts.register_commands import (
     OfferPlace,
     RaiseDispute,
@@ -32,8 +34,12 @@ from shared.contracts.register_commands import (
     RetireHost,
     SignCooperationAgreement,
 )
-from shared.messages import Actor, Outcome
+from shared.corridor import handle
+from shared.maintenance import chores
+from shared.messages import Actor, Message, Outcome, Record
 from shared.postgres import Connection
+from shared.reading import read
+from shared.release import release
 from tests.builders import agreed
 from tests.servers.intake import CASEWORKER, EXAMPLE, NOW, Intake, intake, referral
 
@@ -395,3 +401,47 @@ async def test_what_was_written_of_a_partner_goes_with_its_contact_person(intake
     assert (partner["name"], partner["contact_person_id"]) == ("Jobcentret", None)
     assert [one["step"] for one in partner["dispute"]] == ["raised"]
     assert partner["agreement"]["signed_on"] == "2026-01-01"
+
+
+def referred_on_kafka(document: dict[str, Any], offset: int) -> Message:
+    """As it comes from the topic, with the record that is kept when it is parked."""
+    names = {"specversion": "1.0", "id": str(uuid4()), "source": "/vitas", "type": "makker.Referral.v1"}
+    headers = tuple((f"ce_{name}", value.encode()) for name, value in names.items())
+    record = Record("referrals-v1", 0, offset, None, json.dumps(document).encode(), headers)
+    message = read(frozenset({RegisterReferral}), "intake", record)
+    assert message is not None
+    return message
+
+
+async def test_a_parked_referral_is_found_by_the_number_in_it_and_goes_with_the_person(
+    intake: Intake,
+) -> None:
+    case_id = await intake.case_of(EXAMPLE)
+    of_others = referral("of others", candidate__national_id="0101011234", candidate__birth_date="2001-01-01")
+    nobody = {name: value for name, value in EXAMPLE.items() if name != "source_reference"}
+    parked = [
+        referred_on_kafka(referral("faulty"), 1),
+        referred_on_kafka(nobody, 2),
+        referred_on_kafka(of_others, 3),
+        referred_on_kafka(referral("no number", candidate__national_id=None), 4),
+    ]
+
+    def faulty(*_: Any) -> Any:
+        return 1 // 0
+
+    outcomes = await handle(replace(intake.host.service, decide=faulty), parked)
+    assert [one.kind for one in outcomes] == ["parked"] * 4
+    await erase(intake, await person_of(intake, case_id))
+    left = await intake.pool.fetch("SELECT record_offset FROM parked ORDER BY record_offset")
+    assert [row[0] for row in left] == [3, 4]
+
+
+async def test_what_was_discarded_is_forgotten_and_what_waits_for_somebody_is_not(intake: Intake) -> None:
+    both = [referred_on_kafka({"no": "reference"}, offset) for offset in (1, 2)]
+    await intake.take(*both)
+    first = await intake.pool.fetchval("SELECT id FROM parked ORDER BY record_offset LIMIT 1")
+    await release(intake.host.service, first, discard="cannot be read")
+    later = replace(intake.host.service, clock=lambda: NOW + timedelta(days=36))
+    async with intake.pool.acquire() as connection:
+        await chores(later, connection)
+    assert [row[0] for row in await intake.pool.fetch("SELECT record_offset FROM parked")] == [2]
