@@ -1,4 +1,5 @@
-"""Reading what is due: certificates of candidates and mentors, open steps by who must do them, broken glass.
+"""Reading what is due: certificates of candidates and mentors, open steps by who must do them, whom to
+ask again, broken glass.
 
 Guarantee: nothing here changes anything. How a certificate stands is reckoned here and nowhere else: to be
 ordered, ordered and awaited, to be renewed, or lapsed.
@@ -207,6 +208,31 @@ async def unowned(connection: Connection, units: Collection[str]) -> int:
         sorted(units),
     )
     return found
+
+
+class AskAgain(NamedTuple):
+    """A host or a mentor who said "not now", and the day on which they are to be asked again."""
+
+    of: Literal["host", "mentor"]
+    id: UUID
+    person_id: UUID
+    on: date
+
+
+async def to_ask_again(connection: Connection, units: Collection[str], today: date) -> list[AskAgain]:
+    """Those whose day has come and who are still registered, the longest ago first."""
+    rows = await connection.fetch(
+        "SELECT 'host' AS of, id, contact_person_id AS person_id, doc ->> 'ask_again_on' AS day FROM host "
+        "WHERE unit = ANY($1::text[]) AND doc ->> 'ask_again_on' <= $2 "
+        "AND state NOT IN ('declined', 'retired', 'erased') "
+        "UNION ALL SELECT 'mentor', id, id, doc ->> 'ask_again_on' FROM mentor "
+        "WHERE unit = ANY($1::text[]) AND doc ->> 'ask_again_on' <= $2 "
+        "AND state NOT IN ('declined', 'retired', 'erased') ORDER BY day, id LIMIT $3",
+        sorted(units),
+        today.isoformat(),
+        MOST,
+    )
+    return [AskAgain(row["of"], row["id"], row["person_id"], date.fromisoformat(row["day"])) for row in rows]
 
 
 class Look(NamedTuple):

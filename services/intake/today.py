@@ -58,6 +58,9 @@ async def items(host: Host, connection: Connection, actor: Actor, language: str)
     for line in await due_queries.certificates(connection, actor.units, mine, programmes, now):
         if line.stands != "awaited" and (line.href, line.kind) not in asked:
             found.append(_certificate(host, line, words, language, now))
+    for one in await due_queries.to_ask_again(connection, actor.units, today):
+        text = words(f"today_list.ask_{one.of}_again")
+        found.append(_item(text, f"/intake/{one.of}s/{one.id}", one.on, today, one.person_id))
     enquiries = await enquiry_list.waiting(connection, actor.units)
     found += enquiry_list.today_items(enquiries, words, today)
     found += await _for_managers(connection, actor, words, now, today)

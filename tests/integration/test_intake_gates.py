@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from shared.contracts.intake_commands import (
     RecordConsent,
     RecordInterview,
 )
+from shared.contracts.register_commands import RegisterHost, RegisterMentor, RetireHost, SetAppetite
 from tests.servers.intake import CASEWORKER, NOW, Intake, as_, browser, intake, referral
 
 __all__ = ["browser", "intake"]
@@ -128,4 +130,55 @@ async def test_a_consent_taken_back_while_the_placement_runs_is_on_the_caseworke
     assert len(await today(browser, intake, "kirsten")) == 1
     ended = PlacementEnded(**of, how="completed", next_step="education")
     await intake.take(intake.of_matching(ended))
+    assert await today(browser, intake, "kirsten") == []
+
+
+async def test_who_said_not_now_is_on_the_units_list_from_the_day_on_which_they_are_asked_again(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    day = NOW.date() + timedelta(days=7)
+    contact = {"name": "Vera Vært", "email": "vera@example.org"}
+    host = {"unit": "DK-0169", "kind": "association", "name": "Klubben", "contact_person": contact}
+    mentor = {"unit": "DK-0169", "contact": contact}
+    (registered,) = await intake.take(intake.of_staff(RegisterHost.model_validate(host)))
+    (another,) = await intake.take(intake.of_staff(RegisterMentor.model_validate(mentor)))
+    who = {"host_id": registered.id}, {"mentor_id": another.id}
+    for one in who:
+        not_now = SetAppetite.model_validate({**one, "appetite": "not_now", "until": day})
+        (outcome,) = await intake.take(intake.of_staff(not_now))
+        assert outcome.kind == "done", outcome
+    at(intake, NOW + timedelta(days=6))
+    assert await today(browser, intake, "kirsten") == []
+    at(intake, NOW + timedelta(days=7))
+    found = await today(browser, intake, "kirsten")
+    hrefs = {f"/intake/hosts/{registered.id}", f"/intake/mentors/{another.id}"}
+    assert {(one["href"], one["urgency"]) for one in found} == {(href, "today") for href in hrefs}
+    assert all("ask the" in one["text"] for one in found)
+    at(intake, NOW + timedelta(days=9))
+    assert {one["urgency"] for one in await today(browser, intake, "kirsten")} == {"overdue"}
+    for href in hrefs:
+        asked = await page(browser, intake, href, "en")
+        assert "Ask again now" in asked and f'value="{day.isoformat()}"' not in asked
+    for one in who:
+        answered = SetAppetite.model_validate({**one, "appetite": "interested"})
+        await intake.take(intake.of_staff(answered))
+    assert await today(browser, intake, "kirsten") == []
+
+
+def at(intake: Intake, moment: datetime) -> None:
+    intake.host.service = replace(intake.host.service, clock=lambda: moment)
+
+
+async def test_who_takes_part_no_more_is_not_asked_again(intake: Intake, browser: httpx.AsyncClient) -> None:
+    contact = {"name": "Vera Vært", "email": "vera@example.org"}
+    host = {"unit": "DK-0169", "kind": "association", "name": "Klubben", "contact_person": contact}
+    (registered,) = await intake.take(intake.of_staff(RegisterHost.model_validate(host)))
+    host_id = registered.id
+    for body in (
+        SetAppetite(host_id=host_id, appetite="not_now", until=NOW.date() + timedelta(days=1)),
+        RetireHost(host_id=host_id, reason="no_time"),
+    ):
+        (outcome,) = await intake.take(intake.of_staff(body))
+        assert outcome.kind == "done", outcome
+    at(intake, NOW + timedelta(days=2))
     assert await today(browser, intake, "kirsten") == []
