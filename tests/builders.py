@@ -76,7 +76,9 @@ def agreed(case: UUID, starts_on: date = TODAY, ends_on: date | None = None, rou
 
 
 def cleared(case: UUID, round_: int = 1) -> StartCleared:
-    return StartCleared(**frame(case, round_, "candidate"), earliest_start=TODAY)
+    """For the agreed match of the round."""
+    match = match_id(case, round_)
+    return StartCleared(**frame(case, round_, "candidate"), earliest_start=TODAY, match_id=match)
 
 
 def held(case: UUID) -> StartHeld:

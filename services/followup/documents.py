@@ -74,6 +74,8 @@ class Placement(Document):
 
     `agreed` comes from matching and `cleared_on` from intake, in either order; the placement starts
     when both are there and the agreed day has come, but not before `earliest_start`, which intake says.
+    A clearance that was given without knowing of the match (`cleared_for`) is none for its start, nor is
+    one on a day after `cleared_until`.
     """
 
     id: UUID
@@ -86,9 +88,12 @@ class Placement(Document):
     parties: tuple[Party, ...] = ()
     agreed: Agreed | None = None
     cleared_on: date | None = None
+    cleared_for: UUID | None = None
+    cleared_until: date | None = None
     earliest_start: date | None = None
     goals: tuple[Goal, ...] = ()
     started_on: date | None = None
+    started_at: datetime | None = None
     ended_on: date | None = None
     how: Literal["completed", "early", "failed_match"] | None = None
     reason: str | None = None
@@ -97,6 +102,11 @@ class Placement(Document):
     competences: tuple[FreeText, ...] = ()
     chain_position: int = 1
     check_ins: tuple[CheckIn, ...] = ()
+
+    def may_start(self, on: date) -> bool:
+        """Whether intake has cleared the start of this match on this day."""
+        is_for_it = self.cleared_on is not None and self.cleared_for == self.id
+        return is_for_it and (self.cleared_until is None or on <= self.cleared_until)
 
     @property
     def open_check_in(self) -> CheckIn | None:

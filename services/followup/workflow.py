@@ -1,10 +1,12 @@
 """Followup's workflow, from an agreed match to the end of the placement.
 
 Two things must be true before a placement starts: matching's `MatchAgreed` and intake's `StartCleared`
-of the same round. They come in any order, each finds the row of that round (its id follows from case
+of the same match. They come in any order, each finds the row of that round (its id follows from case
 and round), and the later one plans the start; a timer starts it on the agreed day, or on the earliest
-one that intake allows, whichever is later. If the clearing
+one that intake allows, whichever is later. Intake clears a start before there is a match too; then it has
+not judged that match's day and place, and its next word is waited for. If the clearing
 never comes, another timer says so with `PlacementEnded` (`failed_match`), which frees the place.
+A start that crosses with `StartHeld` on its way is taken back in the same manner.
 
 A running placement has check-ins on its programme's cadence: the next one is booked when the last was
 held or missed, its parties are reminded, and one that falls on the last day still counts. The
@@ -112,13 +114,13 @@ def clear(state: State, message: Message, rules: Programmes, now: datetime) -> D
     placement = before.model_copy(
         update={
             "cleared_on": local_day(now, rules.unit(body.unit).time_zone),
+            "cleared_for": body.match_id,
+            "cleared_until": body.holds_until,
             "earliest_start": body.earliest_start,
             "goals": body.goals,
             "parties": merged(before.parties, body.parties),
         }
     )
-    if placement.state == "planned" and placement.earliest_start == before.earliest_start:
-        return Decision(replace(state, placement=placement))
     return plan(state, message, placement, rules, now)
 
 
@@ -132,11 +134,12 @@ def plan(
         return Decision(replace(state, placement=cleared, case=case))
     begins_on = max(placement.agreed.starts_on, placement.earliest_start or placement.agreed.starts_on)
     begins_at = local_moment(begins_on, zone(rules, placement))
-    if placement.cleared_on is None:
+    if not placement.may_start(max(begins_on, local_day(now, zone(rules, placement)))):
         patience = timedelta(days=own_rules(rules, placement).clocks.silence_days)
         waiting = placement.model_copy(update={"state": "agreed"})
         never = Schedule(max(begins_at, now) + patience, NeverStarted(placement_id=placement.id))
-        return Decision(replace(state, placement=waiting, case=case), timers=(never,))
+        planned_before = Cancel(StartPlacement(placement_id=placement.id))
+        return Decision(replace(state, placement=waiting, case=case), timers=(never, planned_before))
     planned = placement.model_copy(update={"state": "planned"})
     state = replace(state, placement=planned, case=case)
     given_up = Cancel(NeverStarted(placement_id=placement.id))
@@ -148,6 +151,11 @@ def plan(
     return replace(started, timers=(*started.timers, given_up, planned_before))
 
 
+def begin(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
+    """The day has come, or one after it; what was cleared until the day before waits again."""
+    return plan(state, message, placement_of(state), rules, now)
+
+
 def start(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State]:
     placement = placement_of(state)
     agreed, case = placement.agreed, case_of(state, message)
@@ -156,7 +164,7 @@ def start(state: State, message: Message, rules: Programmes, now: datetime) -> D
     today = local_day(now, zone(rules, placement))
     position = case.started + 1
     running = placement.model_copy(
-        update={"state": "running", "started_on": today, "chain_position": position}
+        update={"state": "running", "started_on": today, "started_at": now, "chain_position": position}
     )
     began = PlacementStarted(
         **about(running),
@@ -233,8 +241,15 @@ def hold(state: State, message: Message, rules: Programmes, now: datetime) -> Do
     placement = placement_of(state).model_copy(update={"cleared_on": None, "earliest_start": None})
     if placement.agreed is None:
         return Decision(replace(state, placement=placement.model_copy(update={"state": "expected"})))
-    waiting = plan(state, message, placement, rules, now)
-    return replace(waiting, timers=(*waiting.timers, Cancel(StartPlacement(placement_id=placement.id))))
+    return plan(state, message, placement, rules, now)
+
+
+def take_back(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
+    """The start was held before it came, and the word arrives after it: there should have been none."""
+    placement = placement_of(state)
+    if placement.started_at is None or placement.started_at < message.time:
+        return Ignored("started_before")
+    return end(state, message, placement, "failed_match", "start_not_cleared", rules, now)
 
 
 def cancel(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
@@ -289,14 +304,14 @@ PLACEMENT = Lifecycle(
     "placement",
     (
         On(MatchAgreed, "none expected", "agreed", agree),
-        On(MatchAgreed, "cleared", "planned running", agree),
+        On(MatchAgreed, "cleared", "agreed planned running", agree),
         On(MatchAgreed, "withdrawn", "ended", agree),
         On(StartCleared, "none expected cleared", "cleared", clear),
-        On(StartCleared, "agreed", "planned running", clear),
-        On(StartCleared, "planned", "planned running", clear),
+        On(StartCleared, "agreed planned", "agreed planned running", clear),
         On(StartHeld, "cleared", "expected", hold),
         On(StartHeld, "planned", "agreed", hold),
-        On(StartPlacement, "planned", "running", start),
+        On(StartHeld, "running", "= ended", take_back),
+        On(StartPlacement, "planned", "= agreed running", begin),
         On(NeverStarted, "agreed", "ended", fail),
         On(MatchCancelled, "none expected agreed cleared planned running", "cancelled", cancel),
         On(CaseWithdrawn, "none expected cleared", "withdrawn", withdraw),

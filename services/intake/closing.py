@@ -265,5 +265,5 @@ def _case(
     settled, further = settle(case, moved, rules, today)
     told_before = settled.cleared and settled.state in ("preparing", "ready", "matched")
     if told_before and not any(isinstance(event, StartCleared) for event in further):
-        further = (*further, telling.start_cleared(settled, today))
+        further = (*further, telling.start_cleared(settled, rules, today))
     return Decision(replace(state, case=settled), events=(told, *further))

@@ -61,11 +61,12 @@ def match_agreed(
     if "started" in (case.state, case.paused_from):
         # Follow-up was heard of first.
         return Decision(replace(state, case=case.model_copy(update={"match": match})))
-    case = _moved(case, "matched", match=match)
+    before, case = case, _moved(case, "matched", match=match)
     told = telling.progress(case, "matched")
     if case.state == "matched":
         rules, today = rules_of(case, programmes), today_in(case.unit, programmes, now)
-        case, further = settle(case, case, rules, today)
+        # Its day and its place are known now: the start is cleared for this match, or held.
+        case, further = settle(before, case, rules, today)
         return Decision(replace(state, case=case), events=(*told, *further))
     return Decision(replace(state, case=case), events=told)
 

@@ -161,6 +161,25 @@ def missing(case: CaseFile, rules: Rules, on: date, before: Before) -> tuple[Ste
     )
 
 
+def start_day(case: CaseFile, today: date) -> date:
+    """The first day on which there may be a start, as far as nothing is missing; it is judged on that day."""
+    agreed_on = case.match.starts_on if case.match is not None else today
+    return max(today, agreed_on, case.profile.available_from or today)
+
+
+def missing_at_start(case: CaseFile, rules: Rules, today: date) -> tuple[Step, ...]:
+    """What must still be done before the start; a certificate is one that holds on its day."""
+    day = start_day(case, today)
+    return tuple(step for step in asked_steps(case, rules, today) if done_on(case, step, day) is None)
+
+
+def holds_until(case: CaseFile, rules: Rules, today: date) -> date | None:
+    """The last day of the certificates that are asked for; None where none of them has an end."""
+    asked = (step.code for step in asked_steps(case, rules, today) if step.kind == "certificate")
+    ends = (case.certificates[kind].valid_until for kind in asked if kind in case.certificates)
+    return min((end for end in ends if end is not None), default=None)
+
+
 def waits_on(case: CaseFile, rules: Rules, step: Step, on: date) -> tuple[str, ...]:
     """The steps that come before this one and are not done yet."""
     return tuple(
@@ -176,8 +195,6 @@ def standings(case: CaseFile, rules: Rules, country: str, today: date) -> tuple[
     while True:
         found = _standings(case, rules, country, today, lapsing)
         start = earliest(case, found, country, today, "match", "start")
-        if case.match is not None:
-            start = max(start, case.match.starts_on)
         more = {
             one.step.code
             for one in found
@@ -234,14 +251,12 @@ def _begin_on(case: CaseFile, step: Step, before: Iterable[Standing], country: s
 def earliest(case: CaseFile, found: Iterable[Standing], country: str, today: date, *befores: Before) -> date:
     """The first day on which all steps before a match, or a start, can be done: the longest chain counts.
 
-    Where nothing is missing it is today.
+    Where nothing is missing it is today, or the day of the start.
     """
     days = [
         standing.earliest_on for standing in found if standing.step.before in befores and not standing.is_done
     ]
-    if case.profile.available_from is not None and "start" in befores:
-        days.append(case.profile.available_from)
-    return max([today, *days])
+    return max([start_day(case, today) if "start" in befores else today, *days])
 
 
 def longest_chain(found: Iterable[Standing]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from services.intake import telling
 from services.intake.documents import CaseFile, Certificate
-from services.intake.rules import asked_steps, done_on, missing, waits_on
+from services.intake.rules import asked_steps, done_on, holds_until, missing, missing_at_start, waits_on
 from shared.contracts.intake import CasePaused, CaseResumed, CertificateDue, StartHeld
 from shared.contracts.model import Event, Location
 from shared.programmes import Programmes, Rules, Unit
@@ -98,17 +98,17 @@ def _settle_readiness(before: CaseFile, case: CaseFile, rules: Rules, today: dat
 
 
 def _settle_clearance(before: CaseFile, case: CaseFile, rules: Rules, today: date) -> tuple[CaseFile, Events]:
-    lacks = missing(case, rules, today, "match") + missing(case, rules, today, "start")
+    lacks = missing_at_start(case, rules, today)
     if lacks:
         return hold_start(case, HELD_BY[lacks[0].kind])
-    if case.cleared and _start_of(before) == _start_of(case):
+    if case.cleared and _start_of(before, rules, today) == _start_of(case, rules, today):
         return case, ()
-    return case.model_copy(update={"cleared": True}), (telling.start_cleared(case, today),)
+    return case.model_copy(update={"cleared": True}), (telling.start_cleared(case, rules, today),)
 
 
-def _start_of(case: CaseFile) -> Any:
+def _start_of(case: CaseFile, rules: Rules, today: date) -> Any:
     """What `StartCleared` carries of a case."""
-    return case.goals, case.profile.available_from
+    return case.goals, case.profile.available_from, case.match, holds_until(case, rules, today)
 
 
 def _ask_to_order(case: CaseFile, rules: Rules, today: date) -> tuple[CaseFile, Events]:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Literal
 
 from services.intake.documents import CaseFile, Person
+from services.intake.rules import holds_until, start_day
 from shared.contracts.intake import (
     CaseReady,
     CaseTexts,
@@ -20,6 +21,7 @@ from shared.contracts.intake import (
 )
 from shared.contracts.intake_commands import ParallelActivity
 from shared.contracts.model import Code, Hours, Party
+from shared.programmes import Rules
 
 TIMES = tuple(
     f"{day}-{part}"
@@ -56,9 +58,9 @@ def case_ready(case: CaseFile, since: date) -> CaseReady:
         **about(case),
         person_id=case.person_id,
         waiting_since=case.waiting_since or since,
+        target_group=case.target_group,
         profile=case.profile.model_copy(
             update={
-        target_group=case.target_group,
                 "location": case.location,
                 "times": free_times(case.profile.times, case.parallel_activities),
                 "hours_per_week": free_hours(case.profile.hours_per_week, case.parallel_activities),
@@ -99,13 +101,17 @@ def about_certificate(case: CaseFile, kind: str) -> dict[str, Any]:
     }
 
 
-def start_cleared(case: CaseFile, today: date) -> StartCleared:
+def start_cleared(case: CaseFile, rules: Rules, today: date) -> StartCleared:
     goals = tuple(
         Goal(goal_id=goal.goal_id, sub_goal_ids=tuple(sub.sub_goal_id for sub in goal.sub_goals))
         for goal in case.goals
     )
     return StartCleared(
-        **about(case), goals=goals, earliest_start=max(today, case.profile.available_from or today)
+        **about(case),
+        goals=goals,
+        earliest_start=start_day(case, today),
+        match_id=case.match.match_id if case.match is not None else None,
+        holds_until=holds_until(case, rules, today),
     )
 
 

@@ -127,10 +127,16 @@ class Goal(Value):
 
 
 class StartCleared(CaseEvent):
-    """Everything that is asked before the start of this round is done."""
+    """Everything that is asked before the start of this round is done; told anew once a match is agreed."""
 
     goals: tuple[Goal, ...] = ()
     earliest_start: date
+    match_id: UUID | None = Field(
+        default=None, description="The agreed match whose day and place were judged; a start needs that."
+    )
+    holds_until: date | None = Field(
+        default=None, description="The last day of the start, where a certificate that is asked for ends."
+    )
 
 
 class StartHeld(CaseEvent):

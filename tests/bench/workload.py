@@ -73,6 +73,7 @@ def _cleared(case: int) -> StartCleared:
         **ABOUT,
         case_id=derived_id("bench-case", case),
         parties=_parties(case)[:2],
+        match_id=match_id(derived_id("bench-case", case), 1),
         earliest_start=datetime.now(UTC).date(),
         goals=(
             Goal(

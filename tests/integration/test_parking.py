@@ -16,6 +16,7 @@ from shared.messages import Decision, Ignored, Message, Record, Refused
 from shared.parked import NOT_YET, unpack
 from shared.release import release, release_what_waits_for_rules
 from tests.builders import (
+    LATER,
     Clock,
     agreed,
     cleared,
@@ -327,7 +328,7 @@ async def test_releases_and_batches_of_one_key_at_once_lose_nothing_in_any_round
         await asyncio.gather(
             release(followup.service, parked["id"], discard="cannot be read"),
             consume(followup, record(held(case)), record(cleared(case))),
-            consume(followup, record(agreed(case))),
+            consume(followup, record(agreed(case, LATER))),
         )
-        assert await state(followup, case) == "running"
+        assert await state(followup, case) == "planned"
     assert {row["state"] for row in await rows(followup)} == {"discarded"}

@@ -136,10 +136,10 @@ def test_what_the_place_of_the_match_asks_for_is_of_the_gate_too() -> None:
     assert story.told[-2:] == ["CertificateDue", "StartHeld"]
     (step,) = story.why["steps"]
     assert (step["code"], step["before"], step["lead_days"]) == ("child_certificate", "start", 21)
-    until = story.today + timedelta(days=5)
+    until = story.today + timedelta(days=9)
     story.send(RecordCertificateShown(case_id=story.id, kind="child_certificate", valid_until=until))
     assert story.told[-1] == "StartCleared"
-    story.wait_days(6)
+    story.wait_days(10)
     assert story.told[-2:] == ["CertificateLapsed", "StartHeld"]
     story.hear(MatchCancelled, reason="illness")
     assert not {"child_certificate"} & {one["code"] for one in story.why["steps"]}
