@@ -45,18 +45,16 @@ class Why:
 
 async def why(host: Host, case: CaseFile) -> Why:
     """As the places are now, not as they were when the pool was solved last."""
-    async with host.pool.acquire() as connection:
-        waiting = await queries.waiting_cases(connection, case.unit, case.programme)
-        places = await queries.places_of_pool(connection, case.unit, case.programme)
-        changed = await queries.changes(connection, case.unit, case.programme)
+    service = host.service
+    changed = await queries.changes(host.pool, case.unit, case.programme, service.clock())
+    waiting, places = await queries.pool_of(host.pool, case.unit, case.programme)
     if case.state != "waiting":
         return Why(case, len(places))
-    service = host.service
     asking = asking_of(case.programme, case.unit, service.programmes, service.clock())
-    candidates, offered = [candidate_of(one) for one in waiting], [offered_of(place) for place in places]
-    own = candidate_of(case)
 
     def work() -> Why:
+        candidates, offered = [candidate_of(one) for one in waiting], [offered_of(place) for place in places]
+        own = candidate_of(case)
         reasons, helps = why_not(own, offered, asking), helped_by(own, candidates, offered, asking)
         return Why(case, len(places), reasons, helps, nearest(own, offered, asking), bool(changed))
 

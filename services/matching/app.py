@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from services.matching import api, insight, insight_pages, loop, pages
+from services.matching import api, insight, insight_pages, left_out, loop, pages
 from services.matching.documents import OWN_MESSAGES, State
 from services.matching.handlers import TABLES, concerns
 from services.matching.held import held_by
@@ -37,7 +37,8 @@ async def create(settings: Settings, clock: Callable[[], datetime] = real_time) 
             if unknown := unknown_rules(rules):
                 raise ValueError(f"{rules.programme}: matching knows no rule or weight {', '.join(unknown)}")
     running.loops["solver"] = lambda: loop.loop(service, settings.database_url)
-    running.idle.append(lambda: loop.idle(service))
+    running.loops["left_out"] = lambda: left_out.TELLING.loop(service, settings.database_url)
+    running.idle += [lambda: loop.SOLVING.idle(service), lambda: left_out.TELLING.idle(service)]
     running.gauges.append(gauges())
     running.led += [WAITING, PLACES_FREE]
     api.mount(running)

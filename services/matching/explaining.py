@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from services.matching.solver.best import best_pairs
 from services.matching.solver.edges import LEVELS, Asking, Candidate, Offered, broken, reasons
 from services.matching.solver.pool import Solution
+from services.matching.solving import best_pairs
 from shared.contracts.intake import PlaceOffered
 from shared.contracts.matching import WouldHelp
 from shared.contracts.model import Hours, derived_id

@@ -29,8 +29,8 @@ from services.matching.explaining import (
     with_added,
 )
 from services.matching.overview import Overview, Share, overview, town_of
-from services.matching.solver.best import best_pairs
 from services.matching.solver.edges import TRIED, Asking, broken
+from services.matching.solving import best_pairs
 from shared.commands import body_of
 from shared.contracts.intake import PlaceOffered
 from shared.contracts.model import STAFF, Code, Hours, Level, derived_id
@@ -90,9 +90,7 @@ async def read(host: Host, actor: Actor, unit: str, programme: str) -> Read:
         raise Problem(403, "other_unit", field="unit")
     if unit not in programmes.units or programme not in programmes.unit(unit).programmes:
         raise Problem(404, "not_found")
-    async with host.pool.acquire() as connection:
-        waiting = await queries.waiting_cases(connection, unit, programme)
-        places = await queries.places_of_pool(connection, unit, programme)
+    waiting, places = await queries.pool_of(host.pool, unit, programme)
     return Read(
         waiting, places, asking_of(programme, unit, programmes, host.service.clock()), unit, programme
     )
@@ -102,7 +100,8 @@ async def overview_of(host: Host, pool: Read) -> Overview:
     async with host.pool.acquire() as connection:
         ready, matched = await queries.ever(connection, pool.unit, pool.programme)
     programmes = host.service.programmes
-    return overview(
+    return await asyncio.to_thread(
+        overview,
         pool.waiting,
         pool.places,
         ever_ready=ready,

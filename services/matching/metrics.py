@@ -26,8 +26,13 @@ MATCH_SECONDS = Histogram(
 )
 NOT_PROVEN = Counter(
     "makker_match_not_proven",
-    "Pools whose quick solution was not shown to be the best. Never expected: keep the log line and report "
-    "it; proposals go on by the slow way.",
+    "Solutions that were not shown to be the best. Never expected: keep the log line and report it; "
+    "proposals go on by the next way.",
+)
+NOT_SOLVED = Counter(
+    "makker_match_pool_not_solved",
+    "Tries at a pool that ended in an error. Nothing is proposed in it until that is mended; it is tried "
+    "again every five minutes: the log line pool_not_solved says which pool and where.",
 )
 PROPOSALS = Counter(
     "makker_proposals",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
+from pydantic import BaseModel
 
 from services.matching.documents import CaseFile, Notice, Place, Proposal
 from shared.postgres import Connection
@@ -17,6 +20,7 @@ LARGEST_PAGE = 500
 START = ""
 
 Item = TypeVar("Item")
+Document = TypeVar("Document", bound=BaseModel)
 
 
 class BadCursor(ValueError):
@@ -34,51 +38,44 @@ class Listed(Generic[Item]):
 # What the solver's loop reads.
 
 
-async def changes(connection: Connection, unit: str, programme: str) -> list[int]:
-    """The numbers of the rows that are there now, due or not."""
+async def changes(
+    connection: Connection | asyncpg.Pool, unit: str, programme: str, now: datetime, *, solved: bool = False
+) -> list[int]:
+    """The numbers of the rows that are there now, due or not, but for the new day's that has not begun."""
     rows = await connection.fetch(
-        "SELECT number FROM pool_change WHERE unit = $1 AND programme = $2 ORDER BY number", unit, programme
+        "SELECT number FROM pool_change WHERE unit = $1 AND programme = $2 AND solved = $3 "
+        "AND (reason <> 'new_day' OR due_at <= $4) ORDER BY number",
+        unit,
+        programme,
+        solved,
+        now,
     )
     return [row["number"] for row in rows]
 
 
-async def waiting_rows(connection: Connection, unit: str, programme: str) -> list[str]:
-    """The waiting cases' documents, as JSON."""
-    rows = await connection.fetch(
-        "SELECT doc::text AS doc FROM case_file "
-        "WHERE unit = $1 AND programme = $2 AND state = 'waiting' ORDER BY id",
-        unit,
-        programme,
-    )
-    return [row["doc"] for row in rows]
+async def pool_of(pool: asyncpg.Pool, unit: str, programme: str) -> tuple[list[CaseFile], list[Place]]:
+    """Those who wait, and every place that is offered; full ones too, for they tell why somebody has none.
+
+    The documents are read in a thread: those of a large pool would hold up heartbeats.
+    """
+    async with pool.acquire() as connection:
+        waiting = await connection.fetch(
+            "SELECT doc::text AS doc FROM case_file "
+            "WHERE unit = $1 AND programme = $2 AND state = 'waiting' ORDER BY id",
+            unit,
+            programme,
+        )
+        offered = await connection.fetch(
+            "SELECT doc::text AS doc FROM place WHERE unit = $1 AND state = 'offered' "
+            "AND doc->'offer'->'programmes' ? $2 ORDER BY id",
+            unit,
+            programme,
+        )
+    return await asyncio.to_thread(lambda: (_read(CaseFile, waiting), _read(Place, offered)))
 
 
-async def place_rows(connection: Connection, unit: str, programme: str) -> list[str]:
-    """The documents of every place offered for the programme in the unit, full ones too: they tell why
-    somebody has none."""
-    rows = await connection.fetch(
-        "SELECT doc::text AS doc FROM place WHERE unit = $1 AND state = 'offered' "
-        "AND doc->'offer'->'programmes' ? $2 ORDER BY id",
-        unit,
-        programme,
-    )
-    return [row["doc"] for row in rows]
-
-
-def cases_in(rows: Sequence[str]) -> list[CaseFile]:
-    return [CaseFile.model_validate_json(row) for row in rows]
-
-
-def places_in(rows: Sequence[str]) -> list[Place]:
-    return [Place.model_validate_json(row) for row in rows]
-
-
-async def waiting_cases(connection: Connection, unit: str, programme: str) -> list[CaseFile]:
-    return cases_in(await waiting_rows(connection, unit, programme))
-
-
-async def places_of_pool(connection: Connection, unit: str, programme: str) -> list[Place]:
-    return places_in(await place_rows(connection, unit, programme))
+def _read(model: type[Document], rows: Sequence[asyncpg.Record]) -> list[Document]:
+    return [model.model_validate_json(row["doc"]) for row in rows]
 
 
 # What the API and the pages read.
@@ -201,10 +198,22 @@ async def notices(pool: asyncpg.Pool, case_id: UUID) -> list[tuple[Notice, int]]
 
 
 async def next_solved_at(pool: asyncpg.Pool, unit: str, programme: str) -> Any:
-    """When the pool is solved next; None where nothing has changed."""
+    """When the pool is solved next: soon where something has changed, else as the next day begins."""
     return await pool.fetchval(
-        "SELECT min(due_at) FROM pool_change WHERE unit = $1 AND programme = $2", unit, programme
+        "SELECT min(due_at) FROM pool_change WHERE unit = $1 AND programme = $2 AND NOT solved",
+        unit,
+        programme,
     )
+
+
+async def failed_at(pool: asyncpg.Pool, unit: str, programme: str) -> datetime | None:
+    """When the pool was tried last, if it could not be solved then and has not been since."""
+    found: datetime | None = await pool.fetchval(
+        "SELECT max(failed_at) FROM pool_change WHERE unit = $1 AND programme = $2 AND NOT solved",
+        unit,
+        programme,
+    )
+    return found
 
 
 async def story(pool: asyncpg.Pool, case_id: UUID, *, limit: int = 100) -> list[asyncpg.Record]:

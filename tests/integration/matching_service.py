@@ -16,9 +16,11 @@ from cryptography.fernet import Fernet
 from pydantic import BaseModel
 
 import services.matching
-from services.matching import loop, queries
+from services.matching import queries
 from services.matching.app import create
 from services.matching.documents import CaseFile, Place, Proposal
+from services.matching.left_out import TELLING
+from services.matching.loop import SOLVING
 from shared import timers
 from shared.access import Issuer
 from shared.contracts.intake import CaseReady, PlaceOffered
@@ -73,11 +75,15 @@ class Matching:
         return outcome
 
     async def settle(self) -> None:
-        """Run timers and the solver until nothing is due."""
+        """Run timers, solve, and tell who was left out, until nothing is due."""
         connection = await asyncpg.connect(self.dsn)
         try:
-            while await timers.run_due(self.service) + await loop.run_due(self.service, connection):
-                pass
+            while True:
+                done = await timers.run_due(self.service)
+                for stage in (SOLVING, TELLING):
+                    done += await stage.run_due(self.service, connection)
+                if not done:
+                    break
         finally:
             await connection.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import uuid4
 
 import asyncpg
@@ -13,6 +13,7 @@ import pytest
 
 from services.matching import loop, queries
 from services.matching.documents import PairFound
+from services.matching.loop import SOLVING
 from shared.contracts.matching import AnswerProposal, ProposePairs
 from shared.contracts.model import Party, match_id
 from shared.messages import Actor
@@ -37,7 +38,7 @@ async def matching(database: Databases) -> AsyncIterator[Matching]:
 async def test_a_ready_case_and_an_offered_place_become_a_proposal(matching: Matching) -> None:
     case = await matching.case()
     place = await matching.place(capacity=2)
-    assert not await loop.idle(matching.service)
+    assert not await SOLVING.idle(matching.service)
     await matching.settle()
     (event,) = await matching.events("MatchProposed")
     proposal = await matching.out()
@@ -48,8 +49,10 @@ async def test_a_ready_case_and_an_offered_place_become_a_proposal(matching: Mat
     assert {one["side"] for one in body["asked"]} == {"host", "candidate"}
     assert {one["side"] for one in body["parties"]} == {"host", "candidate", "staff"}
     assert (await matching.stored_place(place)).free == 1
-    assert await loop.idle(matching.service)
-    assert await matching.service.pool.fetchval("SELECT count(*) FROM pool_change") == 0
+    assert await SOLVING.idle(matching.service)
+    rows = await matching.service.pool.fetch("SELECT reason, due_at FROM pool_change")
+    midnight = datetime(2026, 11, 23, 23, tzinfo=UTC)
+    assert [tuple(row) for row in rows] == [("new_day", midnight)], "it is solved again as the day begins"
 
 
 async def test_arrivals_are_gathered_as_long_as_their_rows_say(matching: Matching) -> None:
@@ -58,9 +61,9 @@ async def test_arrivals_are_gathered_as_long_as_their_rows_say(matching: Matchin
     await matching.service.pool.execute("UPDATE pool_change SET due_at = due_at + interval '30 minutes'")
     await matching.settle()
     assert await matching.types() == []
-    assert await loop.idle(matching.service)
+    assert await SOLVING.idle(matching.service)
     matching.clock.move(minutes=30)
-    assert not await loop.idle(matching.service)
+    assert not await SOLVING.idle(matching.service)
     await matching.settle()
     assert await matching.types() == ["MatchProposed"]
 
@@ -68,13 +71,13 @@ async def test_arrivals_are_gathered_as_long_as_their_rows_say(matching: Matchin
 async def test_a_second_solver_leaves_a_pool_alone_while_one_solves_it(matching: Matching) -> None:
     await matching.case()
     await matching.place()
-    (pool,) = await loop.due(matching.service, matching.clock.now)
+    (pool,) = await SOLVING.due(matching.service)
     one, other = await asyncpg.connect(matching.dsn), await asyncpg.connect(matching.dsn)
     try:
-        async with loop._alone(one, pool) as mine:
+        async with SOLVING.alone(one, pool) as mine:
             assert mine
-            assert await loop.run_due(matching.service, other) == 0
-        assert await loop.run_due(matching.service, other) == 1
+            assert await SOLVING.run_due(matching.service, other) == 0
+        assert await SOLVING.run_due(matching.service, other) == 1
     finally:
         await one.close()
         await other.close()
@@ -90,7 +93,8 @@ async def test_solving_again_after_a_crash_changes_nothing(matching: Matching) -
     before = await matching.types()
     for row in rows:
         await matching.service.pool.execute(
-            "INSERT INTO pool_change OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5)", *row.values()
+            "INSERT INTO pool_change OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            *row.values(),
         )
     await matching.settle()
     assert await matching.types() == before
@@ -329,7 +333,7 @@ async def test_a_pair_found_for_what_has_changed_is_dropped_and_solved_again(
     )
     (outcome,) = await matching.take(stale)
     assert outcome.kind == "done" and await matching.types() == []
-    assert not await loop.idle(matching.service)
+    assert not await SOLVING.idle(matching.service)
     await matching.settle()
     assert await matching.types() == ["MatchProposed"]
     (late,) = await matching.take(stale.model_copy(update={"place_revision": 1}))
@@ -387,7 +391,7 @@ async def test_pairs_may_be_asked_for_but_not_of_a_programme_that_is_not_there(m
     refused = await matching.ask(ProposePairs(programme="mentorskab", unit=UNIT))
     assert refused.refusal is not None and refused.refusal.code == "programme_not_in_unit"
     outcome = await matching.done(ProposePairs(programme=PROGRAMME, unit=UNIT))
-    assert outcome.id is not None and not await loop.idle(matching.service)
+    assert outcome.id is not None and not await SOLVING.idle(matching.service)
 
 
 async def test_the_loop_wakes_when_a_pool_changes(matching: Matching) -> None:

@@ -11,8 +11,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.matching import loop
 from services.matching.documents import PairFound
+from services.matching.loop import SOLVING
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import (
     CaseClosed,
@@ -208,10 +208,10 @@ async def test_a_pool_that_cannot_be_solved_holds_no_other_up(matching: Matching
     await matching.place()
     connection = await asyncpg.connect(matching.dsn)
     try:
-        assert await loop.run_due(matching.service, connection) == 1
+        assert await SOLVING.run_due(matching.service, connection) == 1
         assert await matching.types() == ["MatchProposed"]
-        assert await loop.idle(matching.service), "it is tried again later"
+        assert await SOLVING.idle(matching.service), "it is tried again later"
         matching.clock.move(minutes=6)
-        assert not await loop.idle(matching.service)
+        assert not await SOLVING.idle(matching.service)
     finally:
         await connection.close()

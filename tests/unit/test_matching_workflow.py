@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from services.matching.documents import CaseFile, LapseProposal, PairFound, Place, Proposal, State
-from services.matching.effects import asking_of
-from services.matching.loop import find
+from services.matching.effects import asking_of, candidate_of, offered_of
+from services.matching.left_out import left_out
+from services.matching.loop import pairs_of
+from services.matching.solving import best_pairs
 from services.matching.workflow import CASE, PLACE, PROPOSAL, WORKFLOW
 from shared.contracts.followup import PlacementEnded, PlacementStarted
 from shared.contracts.intake import (
@@ -109,7 +111,11 @@ class World:
             (one for one in self.cases.values() if one.state == "waiting"), key=lambda one: one.id
         )
         offered = [one for one in self.places.values() if one.state == "offered"]
-        for body in find(waiting, offered, asking_of(PROGRAMME, UNIT, PROGRAMMES, self.now)):
+        asking = asking_of(PROGRAMME, UNIT, PROGRAMMES, self.now)
+        solution = best_pairs(
+            [candidate_of(one) for one in waiting], [offered_of(one) for one in offered], asking
+        )
+        for body in (*pairs_of(solution, waiting, offered), *left_out(waiting, offered, asking)):
             result = self.send(body)
             if isinstance(body, PairFound) and isinstance(result, Decision):
                 place = self.places[body.place_id]

@@ -8,12 +8,12 @@ knows nothing of columns, and a difference is `NotProven`. Reasons are worked ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import numpy as np
 
-from services.matching.solver.columns import CODES, columns_of
+from services.matching.solver.columns import CODES, Columns, columns_of
 from services.matching.solver.edges import (
     Asking,
     Candidate,
@@ -26,16 +26,24 @@ from services.matching.solver.edges import (
 from services.matching.solver.near import rules_in_the_way
 from services.matching.solver.plain import solve_plainly
 from services.matching.solver.pool import Edge, NotProven, Solution
-from services.matching.solver.pricing import solve_columns
+from services.matching.solver.pricing import Solved, solve_columns
 from shared.contracts.matching import WhyNot
 
 
-def best_pairs(candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking) -> Solution:
-    """The best solution. Raises `TooLarge` where sums would not be exact, `NotProven` for a fault."""
+def best_pairs(
+    candidates: Sequence[Candidate],
+    places: Sequence[Offered],
+    asking: Asking,
+    solve: Callable[[Columns], Solved] = solve_columns,
+) -> Solution:
+    """The best solution, as `solve` finds it.
+
+    Raises `TooLarge` where sums would not be exact, `NotProven` for a fault.
+    """
     candidates, places = in_order(candidates, places)
     if not candidates or not places:
         return Solution((), 0, (0,) * len(candidates), (0,) * len(places))
-    solved = solve_columns(columns_of(candidates, places, asking))
+    solved = solve(columns_of(candidates, places, asking))
     at, worth, u, p = (column.tolist() for column in solved.back())
     pairs = tuple(
         judged(candidates[row], places[place], worth[row], asking)
