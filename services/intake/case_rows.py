@@ -35,7 +35,7 @@ async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[U
     found: dict[UUID, Refs] = {}
     for message in messages:
         match message.body:
-            case RecordInterview() as said if _of_people(said):
+            case RecordInterview() as said if _of_people(said) or said.caseworker is not None:
                 found[message.id] = _interview(message, said, people.get(said.case_id, {}), merged)
             case MatchAgreed() as agreed:
                 # The place says which certificates it asks for.
@@ -60,6 +60,8 @@ def _interview(
         rows |= {"person": people["person"], "merged": merged.get(people["person"], ())}
     if said.guardian is not None:
         rows["guardian"] = people.get("guardian") or derived_id("guardian", message.id)
+    if said.caseworker is not None:
+        rows["staff"] = said.caseworker
     return rows
 
 

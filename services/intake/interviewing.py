@@ -64,7 +64,7 @@ def record_interview(
         raise Refused("no_time_left", field="parallel_activities", status=422)
     learned = _of_candidate(work, said, now) | _guarded(work, said)
     _check_age(work, learned.case.get("of_age_on", work.case.of_age_on))
-    caseworker, told = assigned(work, said.caseworker)
+    caseworker, told = assigned(work, said.caseworker, message)
     changes = {
         **known,
         **learned.case,

@@ -26,16 +26,21 @@ from shared.programmes import Programmes, Step
 def assign(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
     assert isinstance(message.body, AssignCase)
     work = Casework(state, programmes, now)
-    if message.actor is None or message.body.caseworker != message.actor.person_id:
-        check_caseworker(state.staff, work.case.unit)
-    changes, told = assigned(work, message.body.caseworker)
+    changes, told = assigned(work, message.body.caseworker, message)
     return work.decision(changes, *told)
 
 
-def assigned(work: Casework, caseworker: UUID | None) -> tuple[dict[str, Any], tuple[CaseAssigned, ...]]:
-    """What changes when somebody takes the case, and what is told of it; nothing where they have it."""
+def assigned(
+    work: Casework, caseworker: UUID | None, message: Message
+) -> tuple[dict[str, Any], tuple[CaseAssigned, ...]]:
+    """What changes when somebody takes the case, and what is told of it; nothing where they have it.
+
+    It is given to a known colleague of the unit, or to oneself. Raises `Refused`.
+    """
     if caseworker is None or caseworker == work.case.caseworker:
         return {}, ()
+    if message.actor is None or caseworker != message.actor.person_id:
+        check_caseworker(work.state.staff, work.case.unit)
     case = work.case.model_copy(update={"caseworker": caseworker})
     return {"caseworker": caseworker}, (CaseAssigned(**telling.about(case), caseworker=caseworker),)
 

@@ -63,12 +63,12 @@ def belongs(staff: Staff | None, unit: str) -> bool:
 
 
 def check_caseworker(staff: Staff | None, unit: str) -> None:
-    """Whether a case of the unit can be this colleague's. Raises `Refused`.
+    """Whether a case of the unit can be this colleague's: somebody registered, or who has signed in.
 
-    Whom intake does not know may be a colleague all the same, of another system's sign-in.
+    Raises `Refused`.
     """
     if staff is None:
-        return
+        raise Refused("unknown_colleague", field="caseworker", status=404)
     if staff.group_mailbox:
         raise Refused("mailbox_takes_no_case", field="caseworker")
     if not belongs(staff, unit):

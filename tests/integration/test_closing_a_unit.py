@@ -137,17 +137,18 @@ async def test_a_unit_closes_on_its_day(two_corps: Programmes, intake: Intake) -
 async def test_a_unit_is_handed_over_only_to_one_that_can_take_it(
     two_corps: Programmes, intake: Intake
 ) -> None:
-    caseworker = uuid4()
+    caseworker, unknown = await registered(intake, "Sofie", HJOERRING), uuid4()
     everywhere = actor("project_manager", units=(AALBORG, HJOERRING, "DK-0169"))
 
-    async def reason(by: Actor = everywhere, **said: str) -> str:
-        return (await ask(intake, CloseUnit(caseworker=caseworker, **said), by)).reason
+    async def reason(by: Actor = everywhere, owner: UUID = caseworker, **said: str) -> str:
+        return (await ask(intake, CloseUnit(caseworker=owner, **said), by)).reason
 
     assert await reason(unit=AALBORG, hand_over_to="DK-0169") == "other_controller"
     assert await reason(unit=AALBORG, hand_over_to=AALBORG) == "same_unit"
     assert await reason(unit=AALBORG, hand_over_to="nowhere") == "unknown_unit"
     only_here = actor("project_manager", units=(AALBORG,))
     assert await reason(only_here, unit=AALBORG, hand_over_to=HJOERRING) == "other_unit"
+    assert await reason(owner=unknown, unit=AALBORG, hand_over_to=HJOERRING) == "unknown_colleague"
     assert await reason(unit=AALBORG, hand_over_to=HJOERRING) == ""
     assert await reason(unit=HJOERRING, hand_over_to=AALBORG) == "unit_closed"
     assert await reason(unit=AALBORG, hand_over_to=HJOERRING) == "not_in_this_state"

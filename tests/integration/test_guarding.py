@@ -42,6 +42,8 @@ async def opened(intake: Intake, reference: str = "one", *, protected: bool = Tr
     """A case of Jonas's, and its person."""
     number: dict[str, Any] = {"candidate__national_id": None, "candidate__national_id_type": None}
     case_id = await intake.case_of(referral(reference, candidate__protected=protected, **number))
+    for colleague in (JONAS, MAJA):
+        await intake.knows(colleague)
     assert (await ask(intake, AssignCase(case_id=case_id, caseworker=JONAS), MANAGER)).kind == "done"
     return case_id, await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
 

@@ -45,7 +45,7 @@ async def case(intake: Intake, name: str, caseworker: UUID | None = None, **chan
     said |= {"candidate__email": f"{given}.{family}@example.org"}
     case_id = await intake.case_of(referral(f"R-{name.replace(' ', '-')}", **{**said, **changes}))
     if caseworker is not None:
-        await tell(intake, AssignCase(case_id=case_id, caseworker=caseworker))
+        await tell(intake, AssignCase(case_id=case_id, caseworker=await intake.knows(caseworker)))
     return case_id
 
 

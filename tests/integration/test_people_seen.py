@@ -36,7 +36,8 @@ async def opened(intake: Intake, reference: str, to: str | None = None, **change
     """A case and its person; a colleague's, if it is said whose."""
     case_id = await intake.case_of(referral(reference, **{**UNNUMBERED, **changes}))
     if to is not None:
-        await ask(intake, AssignCase(case_id=case_id, caseworker=person_of("test", to)))
+        caseworker = await intake.knows(person_of("test", to))
+        await ask(intake, AssignCase(case_id=case_id, caseworker=caseworker))
     return case_id, await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
 
 

@@ -32,7 +32,8 @@ async def opened(intake: Intake, *, protected: bool = True, **changes: Any) -> t
 
 
 async def assigned(intake: Intake, case_id: UUID, to: UUID) -> None:
-    (outcome,) = await intake.take(intake.of_staff(AssignCase(case_id=case_id, caseworker=to)))
+    given = AssignCase(case_id=case_id, caseworker=await intake.knows(to))
+    (outcome,) = await intake.take(intake.of_staff(given))
     assert outcome.kind == "done", outcome.reason
 
 

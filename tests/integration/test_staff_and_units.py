@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.access import person_of
-from shared.contracts.intake_commands import AssignCase, ContactDetails
+from shared.contracts.intake_commands import AssignCase, ContactDetails, RecordInterview
 from shared.contracts.people_commands import RegisterRoleModel, RegisterStaff, SetDuty, SetGroupMembers
 from shared.programmes import Programmes
 from tests.integration.corps_story import BY_EMAIL, MANAGER, ask, mentored, registered
@@ -104,17 +104,25 @@ async def test_mine_are_my_cases_and_today_those_of_whom_i_stand_in_for(
     assert [case["case_id"] for case in answer.json()["cases"]] == [str(other)]
 
 
-async def test_a_case_goes_to_a_colleague_of_its_unit_or_to_whom_intake_does_not_know(
+async def test_a_case_goes_to_a_known_colleague_of_its_unit_or_to_oneself_and_to_nobody_else(
     two_corps: Programmes, intake: Intake
 ) -> None:
     case_id = await mentored(intake, "one")
     elsewhere = await registered(intake, "Bent", HJOERRING)
-    refused = await ask(intake, AssignCase(case_id=case_id, caseworker=elsewhere))
-    assert refused.reason == "colleague_of_another_unit"
-    for caseworker in (uuid4(), await registered(intake, "Jonas"), MANAGER.person_id):
-        assert (await ask(intake, AssignCase(case_id=case_id, caseworker=caseworker))).events == (
-            "CaseAssigned",
-        )
+    candidate = await intake.pool.fetchval("SELECT person_id FROM case_file WHERE id = $1", case_id)
+    for unknown, code in (
+        (elsewhere, "colleague_of_another_unit"),
+        (candidate, "unknown_colleague"),
+        (uuid4(), "unknown_colleague"),
+    ):
+        for command in (AssignCase, RecordInterview):
+            refused = await ask(intake, command(case_id=case_id, caseworker=unknown))
+            assert refused.reason == code
+    for caseworker in (await registered(intake, "Jonas"), MANAGER.person_id):
+        given = AssignCase(case_id=case_id, caseworker=caseworker)
+        assert (await ask(intake, given)).events == ("CaseAssigned",)
+    spoken = RecordInterview(case_id=case_id, caseworker=await registered(intake, "Sofie"))
+    assert "CaseAssigned" in (await ask(intake, spoken)).events
 
 
 async def test_signing_in_makes_somebody_known_once(

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from pydantic import BaseModel
 
 from services.intake.app import create
+from services.intake.staffing import StaffSeen
 from shared.access import Issuer
 from shared.contracts.model import message_id
 from shared.contracts.referral import RegisterReferral
@@ -101,6 +102,16 @@ class Intake:
             source="/makker/intake",
             actor=actor,
         )
+
+    async def knows(self, colleague: UUID, *units: str) -> UUID:
+        """Somebody who has signed in once, and can be given a case; gives their id."""
+        seen = StaffSeen(
+            staff_id=colleague, name="Kollega", roles=("caseworker",), units=units or ("DK-0169",)
+        )
+        await self.take(
+            Message(uuid4(), "StaffSeen", seen, NOW, kind="timer", source="/makker/intake"),
+        )
+        return colleague
 
     def of_matching(self, body: BaseModel) -> Message:
         return Message(id=uuid4(), type=type(body).__name__, body=body, time=NOW, source="/makker/matching")

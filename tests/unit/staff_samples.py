@@ -44,7 +44,7 @@ SEVERAL = {
 }
 LEFT = ("hosts", "mentors", "places", "partners", "enquiries", "colleagues", "cases")
 REGISTERED: dict[str, Any] = {"staff_id": JONAS, "unit": AALBORG, "contact": BY_EMAIL}
-CLOSING: dict[str, Any] = {"unit": AALBORG, "hand_over_to": HJOERRING, "caseworker": OTHER}
+CLOSING: dict[str, Any] = {"unit": AALBORG, "hand_over_to": HJOERRING, "caseworker": MAJA.person_id}
 
 
 def rules() -> Programmes:
