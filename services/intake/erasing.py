@@ -33,6 +33,8 @@ NOBODY = UUID(int=0)
 """Whom a case is about once its person is erased, and who stands for a host once its contact is."""
 LEFT = ("declined", "retired")
 """Where a host or a mentor is no more."""
+NO_PARTNER = ("declined", "ended")
+"""How it stands with somebody who is no partner, or no more."""
 OVER = ("ended", "withdrawn", "declined", ERASED)
 RUNNING = ("matched", "started")
 KEYED = (("refused_referral", "person_key"), ("parked", "about"))
@@ -112,6 +114,7 @@ class Leaving:
         """Whether an agreement that holds would be left without its contact person."""
         return any(
             partner is not None
+            and partner.status not in NO_PARTNER
             and partner.agreement is not None
             and partner.agreement.holds(today_in(partner.unit, programmes, now))
             for partner in self.state.partners

@@ -16,15 +16,13 @@ from zoneinfo import ZoneInfo
 
 from services.intake.certificates import months_later
 from services.intake.documents import CaseFile, HostFile, Mentor, State
-from services.intake.erasing import ERASED, LEFT, OVER, Leaving, RetentionOver, gone
+from services.intake.erasing import ERASED, LEFT, NO_PARTNER, OVER, Leaving, RetentionOver, gone
 from services.intake.registers import Partner
 from services.intake.settling import rules_of, today_in
 from shared.messages import Decision, Ignored, Message, Schedule
 from shared.programmes import Programmes, Unit
 from shared.transitions import Does, Lifecycle
 
-NO_PARTNER = ("declined", "ended")
-"""How it stands with somebody who is no partner."""
 Part = CaseFile | HostFile | Mentor | Partner
 
 

@@ -390,17 +390,17 @@ async def test_what_was_written_of_a_partner_goes_with_its_contact_person(intake
     contact = await contact_of_a_partner(intake)
     refused = await erase(intake, contact)
     assert (refused.kind, refused.reason) == ("refused", "stands_for_a_partner")
-    await intake.pool.execute(
-        # Its last day was yesterday.
-        "UPDATE partner SET doc = jsonb_set(doc, '{agreement}', doc -> 'agreement' || "
-        """'{"signed_on": "2026-01-01", "valid_until": "2026-11-22"}')"""
-    )
+    partner_id = await intake.pool.fetchval("SELECT id FROM partner")
+    for step in ("contacts_talk", "managers_meet", "agreement_ended"):
+        further = RaiseDispute(partner_id=partner_id, step=step, about="Kanariefugl kom igen for sent")
+        (outcome,) = await intake.take(intake.of_staff(further))
+        assert outcome.kind == "done", outcome.reason
     assert (await erase(intake, contact)).kind == "done"
     assert "Kanariefugl" not in await everything(intake)
     partner = json.loads(await intake.pool.fetchval("SELECT doc::text FROM partner"))
     assert (partner["name"], partner["contact_person_id"]) == ("Jobcentret", None)
-    assert [one["step"] for one in partner["dispute"]] == ["raised"]
-    assert partner["agreement"]["signed_on"] == "2026-01-01"
+    assert [one["step"] for one in partner["dispute"]][-1] == "agreement_ended"
+    assert partner["agreement"]["signed_on"] == "2026-11-23"
 
 
 def referred_on_kafka(document: dict[str, Any], offset: int) -> Message:
