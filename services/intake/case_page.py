@@ -84,6 +84,9 @@ def _case(host: Host) -> None:
             person=person,
             guardian=guardian,
             guardian_unseen=guardian_unseen,
+            said_otherwise={
+                name: value for name, value in found.referral_says.items() if getattr(person, name) != value
+            },
             rules=rules,
             programme_words=programme_words(host.service.programmes),
             possible=_in_order(found, [one for one in steps if one.is_possible_now]) if is_open else [],
@@ -137,11 +140,14 @@ def _in_order(case: CaseFile, steps: list[Standing]) -> list[Standing]:
 
 
 def slowest(why: Mapping[str, Any], case: CaseFile, today: date) -> dict[str, Any] | None:
-    """The step that the earliest start waits for longest, and how it is said; None where nothing is missing.
+    """The step that the earliest start waits for longest, and how it is said; None where nothing is missing
+    or the case rests.
 
     `says` is the key of the sentence: a certificate that can be ordered today, or from a later day, or
     that is ordered; another step; or the candidate's own first day.
     """
+    if why["rests"]:
+        return None
     steps = {one["code"]: one for one in why["steps"]}
     chain = [steps[code] for code in why["longest_chain"] if code in steps]
     last = max((one["earliest_on"] for one in steps.values()), default=None)

@@ -2,6 +2,8 @@
 
 Pure. Doing what is listed, on the days that are given, makes the start possible on its day and not before.
 A certificate is ordered from `order_from` on, and at the latest on `order_by` if the start is not to wait.
+A case that was paused goes on when its caseworker says so: that comes first (`rests`), and until then there
+is no day. One that rests unprepared goes on by itself.
 """
 
 from __future__ import annotations
@@ -20,14 +22,17 @@ def why_not_yet(case: CaseFile, rules: Rules, country: str, today: date) -> dict
     # Of a case that is over nothing is missing any more.
     found = () if case.state in OVER else standings(case, rules, country, today)
     start = earliest(case, found, country, today, "match", "start")
+    rests = case.state == "paused" and not case.rests_unprepared
+    match_on, start_on = earliest(case, found, country, today, "match").isoformat(), start.isoformat()
     return {
         "case_id": str(case.id),
         "state": case.state,
         "round": case.round,
         "cleared": case.cleared,
+        "rests": {"reason": case.reason, "who": "caseworker"} if rests else None,
         "steps": [step_json(one, case, start, country) for one in found if not one.is_done],
-        "earliest_match_on": earliest(case, found, country, today, "match").isoformat(),
-        "earliest_start_on": start.isoformat(),
+        "earliest_match_on": None if rests else match_on,
+        "earliest_start_on": None if rests else start_on,
         "longest_chain": list(longest_chain(found)),
     }
 

@@ -302,6 +302,11 @@ async def test_why_not_yet_is_a_page_to_look_at_together(intake: Intake, browser
     text = (await browser.get(f"/intake/cases/{case_id}/why-not-yet?lang=en", headers=headers)).text
     assert "Police certificate: it takes longest; it can be ordered from" in text
     assert "Once this is done: digital mailbox set up" in text
+    await tell(intake, PauseCase(case_id=case_id, reason="illness"))
+    for path in ("/why-not-yet", ""):
+        text = (await browser.get(f"/intake/cases/{case_id}{path}?lang=en", headers=headers)).text
+        assert "The reason: Illness. It is taken up again by: caseworker." in text
+        assert "Earliest start" not in text
     other = await browser.get(f"/intake/cases/{case_id}/why-not-yet", headers=as_(intake, "caseworker"))
     assert other.status_code == 403
 

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 
 from services.intake.rules import add_working_days, working_days_before
 from shared.contracts.intake import Profile
-from shared.contracts.intake_commands import RecordCertificateShown, RecordInterview
+from shared.contracts.intake_commands import (
+    PauseCase,
+    RecordCertificateShown,
+    RecordConsent,
+    RecordInterview,
+    ResumeCase,
+)
 from shared.messages import Refused
 from tests.unit.intake_gates import GATES
 from tests.unit.intake_story import HOME, PROGRAMMES, Story
@@ -160,6 +166,23 @@ def test_where_nothing_is_missing_the_start_is_possible_today_even_on_a_sunday()
     story = Story("mentorskab", now=datetime(2026, 11, 22, 9, tzinfo=UTC)).prepare()
     assert (story.why["steps"], story.why["longest_chain"]) == ([], [])
     assert story.why["earliest_start_on"] == "2026-11-22"
+
+
+def test_a_case_that_was_paused_is_first_to_be_taken_up_and_has_no_day_till_then() -> None:
+    story = Story("mentorskab").prepare()
+    story.send(PauseCase(case_id=story.id, reason="illness"))
+    why = story.why
+    assert (why["rests"], why["steps"]) == ({"reason": "illness", "who": "caseworker"}, [])
+    assert (why["earliest_match_on"], why["earliest_start_on"]) == (None, None)
+    story.send(ResumeCase(case_id=story.id))
+    assert (story.why["rests"], story.why["earliest_start_on"]) == (None, story.today.isoformat())
+
+
+def test_a_case_that_rests_unprepared_goes_on_by_itself_and_has_its_day() -> None:
+    story = Story("mentorskab").prepare()
+    story.send(RecordConsent(case_id=story.id, kind="share_profile", given=False))
+    assert (story.case.state, story.why["rests"]) == ("paused", None)
+    assert story.why["earliest_start_on"] is not None
 
 
 @pytest.mark.parametrize(
