@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from services.matching.solver.edges import LEVELS, Asking, Candidate, Offered, broken, reasons
+from services.matching.solver.edges import (
+    LEVELS,
+    Asking,
+    Candidate,
+    Offered,
+    broken,
+    overdue,
+    reasons,
+)
 from services.matching.solver.pool import Solution
 from services.matching.solving import best_pairs
 from shared.contracts.intake import PlaceOffered
@@ -92,10 +100,15 @@ CHANGES: Mapping[str, tuple[str, Change]] = {
 
 @dataclass(frozen=True)
 class Difference:
-    """The optimum with a change against the one without: how many more are placed, who, and the points."""
+    """The optimum with a change against the one without: how many more are placed, who, and the points.
+
+    `overdue` counts those who have waited beyond the limit; they come before any points. So with fewer of
+    them the points may be more, and the two are never set off against each other.
+    """
 
     placed: int
     points: int
+    overdue: int
     gained: tuple[UUID, ...]
     lost: tuple[UUID, ...]
 
@@ -111,15 +124,33 @@ class Kind:
     profession: str | None = None
 
 
-def difference(before: Solution, after: Solution) -> Difference:
+@dataclass(frozen=True)
+class Outcome:
+    """Who has a place, and what all the pairs are worth."""
+
+    placed: frozenset[UUID]
+    points: int
+
+    def and_also(self, candidate: UUID, points: int) -> Outcome:
+        return Outcome(self.placed | {candidate}, self.points + points)
+
+
+def outcome(solution: Solution) -> Outcome:
+    return Outcome(frozenset(edge.candidate for edge in solution.pairs), solution.total)
+
+
+def difference(
+    before: Outcome, after: Outcome, candidates: Iterable[Candidate], asking: Asking
+) -> Difference:
     """What `after` has more and less than `before`."""
-    was, now = ({edge.candidate for edge in one.pairs} for one in (before, after))
-    return _difference(was, now, after.total - before.total)
-
-
-def _difference(was: set[UUID], now: set[UUID], points: int) -> Difference:
-    gained, lost = (tuple(sorted(ids, key=lambda id_: id_.int)) for ids in (now - was, was - now))
-    return Difference(len(now) - len(was), points, gained, lost)
+    late = {one.id for one in candidates if overdue(one, asking)}
+    gained, lost = after.placed - before.placed, before.placed - after.placed
+    return Difference(
+        len(gained) - len(lost),
+        after.points - before.points,
+        len(gained & late) - len(lost & late),
+        *(tuple(sorted(ids, key=lambda id_: id_.int)) for ids in (gained, lost)),
+    )
 
 
 def nearest(
@@ -194,7 +225,8 @@ def with_added(
 ) -> Difference:
     """What if these places were there: who would be placed, and what would change for others."""
     thought_of = [Offered(offer.place_id, offer, offer.capacity) for offer in added]
-    return difference(before, best_pairs(candidates, [*places, *thought_of], asking))
+    after = best_pairs(candidates, [*places, *thought_of], asking)
+    return difference(outcome(before), outcome(after), candidates, asking)
 
 
 def cost_of_forcing(
@@ -204,26 +236,29 @@ def cost_of_forcing(
     places: Sequence[Offered],
     asking: Asking,
     *,
-    now_at: UUID | None = None,
-    now_worth: int = 0,
+    now: Offered | None = None,
 ) -> Difference:
     """What it costs the others if this pair is proposed, whatever speaks against it.
 
-    `others` are those who wait beside the candidate. Where a place is proposed to the candidate now, it is
-    `now_at`, with its points: it is theirs before, and free for the others after.
+    `others` are those who wait beside the candidate. `now` is the place that is proposed to the candidate as
+    it would be without that proposal: it is theirs before, and free for the others after. Both pairs are
+    worth what they are worth today.
     """
-    if now_at is None:
-        before = best_pairs([*others, candidate], places, asking)
-        was, worth = {edge.candidate for edge in before.pairs}, before.total
+    if now is None:
+        before = outcome(best_pairs([*others, candidate], places, asking))
     else:
-        before = best_pairs(others, places, asking)
-        was, worth = {edge.candidate for edge in before.pairs} | {candidate.id}, before.total + now_worth
-    more = {now_at: 1, place.id: -1} if now_at != place.id else {}
-    rest = [replace(one, free=one.free + more.get(one.id, 0)) for one in places]
-    left = best_pairs(others, rest, asking)
-    own = max(1, sum(one.points for one in reasons(candidate, place, asking)))
-    placed = {edge.candidate for edge in left.pairs} | {candidate.id}
-    return _difference(was, placed, left.total + own - worth)
+        before = outcome(best_pairs(others, places, asking)).and_also(
+            candidate.id, worth(candidate, now, asking)
+        )
+    left = [now if now is not None and one.id == now.id else one for one in places]
+    rest = [replace(one, free=one.free - 1) if one.id == place.id else one for one in left]
+    after = outcome(best_pairs(others, rest, asking)).and_also(candidate.id, worth(candidate, place, asking))
+    return difference(before, after, [*others, candidate], asking)
+
+
+def worth(candidate: Candidate, place: Offered, asking: Asking) -> int:
+    """The points of a pair, whether a rule forbids it or not."""
+    return max(1, sum(one.points for one in reasons(candidate, place, asking)))
 
 
 def kinds_wanted(

@@ -167,6 +167,8 @@ async def cost(host: Host, pool: Read, case: CaseFile, place: Place) -> Cost:
     if offered.free < 1:
         raise Problem(409, "place_full", field="place_id")
     out = await queries.proposal(host.pool, case.proposal_id) if case.proposal_id else None
+    at = await queries.place(host.pool, out[0].place_id) if out else None
+    now = offered_of(at, besides=case.proposal_id) if at else None
     own = candidate_of(case)
     others = [candidate_of(one) for one in pool.waiting if one.id != case.id]
     places = [offered_of(one) for one in pool.places]
@@ -174,15 +176,7 @@ async def cost(host: Host, pool: Read, case: CaseFile, place: Place) -> Cost:
     def work() -> Cost:
         against = tuple(rule for rule in broken(own, offered, pool.asking) if rule != TRIED)
         breakers = pool.asking.rules.matching.breakers
-        difference = cost_of_forcing(
-            own,
-            offered,
-            others,
-            places,
-            pool.asking,
-            now_at=out[0].place_id if out else None,
-            now_worth=out[0].points if out else 0,
-        )
+        difference = cost_of_forcing(own, offered, others, places, pool.asking, now=now)
         return Cost(difference, against, {rule: list(breakers.get(rule, ())) for rule in against})
 
     return await asyncio.to_thread(work)
@@ -205,6 +199,7 @@ def difference_json(found: Difference) -> dict[str, Any]:
     return {
         "placed": found.placed,
         "points": found.points,
+        "overdue": found.overdue,
         "gained": [str(one) for one in found.gained],
         "lost": [str(one) for one in found.lost],
     }

@@ -79,6 +79,7 @@ async def test_what_if_says_who_would_be_placed_and_changes_nothing(matching: Ma
     assert answer.json() == {
         "placed": 1,
         "points": answer.json()["points"],
+        "overdue": 0,
         "gained": [str(case.case_id)],
         "lost": [],
     }
@@ -101,6 +102,36 @@ async def test_the_cost_of_a_choice_names_who_waits_longer(matching: Matching) -
     assert found["points"] < 0
     own = await get(matching, f"/matching/api/cases/{wishes.case_id}/cost", place_id=place.place_id)
     assert (own["lost"], own["points"]) == ([], 0)
+
+
+async def test_whom_a_choice_passes_over_after_too_long_is_said_apart_from_the_points(
+    matching: Matching,
+) -> None:
+    """More points do not make up for it: nothing costs less than nothing."""
+    fresh = await matching.case(profile={"wishes": [{"plan": "A", "industries": ["retail"]}]})
+    await matching.case(
+        waiting_since=date(2026, 9, 1), profile={"wishes": [{"plan": "A", "industries": ["care"]}]}
+    )
+    place = await matching.place()
+    found = await get(matching, f"/matching/api/cases/{fresh.case_id}/cost", place_id=place.place_id)
+    assert found["overdue"] == -1 and found["points"] > 0
+    path = f"/matching/cases/{fresh.case_id}/choose"
+    shown = await page(matching, path, lang="da", place_id=str(place.place_id))
+    assert "1 anden kommer til at vente længere, 1 færre af dem, der har ventet over grænsen" in shown
+    assert f"Det giver {found['points']} point mere i alt." in shown
+
+
+async def test_a_pair_that_is_out_is_priced_as_the_new_one_is_with_the_rules_of_today(
+    matching: Matching,
+) -> None:
+    """Waiting gives points by the day: two places alike cost nothing, however long the answer takes."""
+    case = await matching.case()
+    await matching.place()
+    await matching.settle()
+    matching.clock.move(days=5)
+    other = await matching.place()
+    found = await get(matching, f"/matching/api/cases/{case.case_id}/cost", place_id=other.place_id)
+    assert (found["points"], found["overdue"], found["lost"]) == (0, 0, [])
 
 
 async def test_the_kinds_of_places_that_most_lack_are_told(matching: Matching) -> None:

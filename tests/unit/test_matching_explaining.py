@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +21,7 @@ from services.matching.explaining import (
     would_help,
 )
 from services.matching.solver.best import best_pairs
-from services.matching.solver.edges import Asking, Candidate, Offered, pool_of
+from services.matching.solver.edges import Asking, Candidate, Offered, broken, overdue, pool_of, reasons
 from services.matching.solver.optimum import solve
 from shared.contracts.intake import PlaceOffered, Profile
 from shared.programmes import load
@@ -30,8 +32,13 @@ ASKING = Asking(PROGRAMMES.rules("mentorskab", "DK-0851/aalborg", TODAY), TODAY)
 AALBORG, TAASTRUP = {"lat": 57.044, "lon": 9.916}, {"lat": 55.655, "lon": 12.284}
 
 
-def candidate(number: int, **profile: Any) -> Candidate:
-    return Candidate(UUID(int=number), Profile.model_validate(profile), TODAY)
+LIMIT = ASKING.rules.waiting_limit_days
+WAITED = st.sampled_from([0, 10, LIMIT, LIMIT + 1])
+
+
+def candidate(number: int, waited: int = 0, **profile: Any) -> Candidate:
+    since = TODAY - timedelta(days=waited)
+    return Candidate(UUID(int=number), Profile.model_validate(profile), since)
 
 
 def place(number: int, free: int = 1, **offer: Any) -> Offered:
@@ -95,47 +102,117 @@ OFFERS = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(PROFILES, min_size=1, max_size=5), st.lists(OFFERS, max_size=4), st.data())
-@settings(max_examples=150, deadline=None)
+@st.composite
+def pools(draw: st.DrawFn) -> tuple[list[Candidate], list[Offered]]:
+    """Some of the candidates have waited beyond the limit, and some of the places are full."""
+    profiles = draw(st.lists(st.tuples(WAITED, PROFILES), min_size=1, max_size=5))
+    offers = draw(st.lists(st.tuples(st.integers(0, 2), OFFERS), max_size=4))
+    return (
+        [candidate(number, waited, **profile) for number, (waited, profile) in enumerate(profiles)],
+        [place(number, free, **offer) for number, (free, offer) in enumerate(offers)],
+    )
+
+
+def with_room(places: list[Offered], id_: UUID, more: int) -> list[Offered]:
+    return [replace(one, free=one.free + more * (one.id == id_)) for one in places]
+
+
+def late(candidates: Iterable[Candidate]) -> int:
+    return sum(overdue(one, ASKING) for one in candidates)
+
+
+@given(pools())
+@settings(max_examples=200, deadline=None)
 def test_what_is_said_to_help_is_what_a_fresh_solution_gives(
-    profiles: list[dict[str, Any]], offers: list[dict[str, Any]], data: st.DataObject
+    pool: tuple[list[Candidate], list[Offered]],
 ) -> None:
-    candidates = [candidate(number, **profile) for number, profile in enumerate(profiles)]
-    places = [place(n, data.draw(st.integers(0, 2)), **offer) for n, offer in enumerate(offers)]
+    candidates, places = pool
     before = solve(pool_of(candidates, places, ASKING))
     placed = {edge.candidate for edge in before.pairs}
+
+    def more(instead: list[Candidate], there: list[Offered]) -> int:
+        return len(solve(pool_of(instead, there, ASKING)).pairs) - len(before.pairs)
+
     for wanted in candidates:
         if wanted.id in placed:
             continue
         said = helps(wanted, candidates, places)
-        said.pop("one_more_place", None)
+        fitting = [one for one in places if set(broken(wanted, one, ASKING)) <= {"capacity"}]
+        most = max((more(candidates, with_room(places, one.id, 1)) for one in fitting), default=0)
+        assert said.pop("one_more_place", 0) == most
         for code, unlocks in said.items():
             _, change = CHANGES[code]
             instead = [change(one, places) if one.id == wanted.id else one for one in candidates]
-            assert len(solve(pool_of(instead, places, ASKING)).pairs) - len(before.pairs) == unlocks > 0
+            assert more(instead, places) == unlocks > 0
 
 
-@given(st.lists(PROFILES, min_size=1, max_size=5), st.lists(OFFERS, min_size=1, max_size=4), st.data())
-@settings(max_examples=100, deadline=None)
+@given(pools(), st.data())
+@settings(max_examples=200, deadline=None)
 def test_the_cost_of_a_choice_is_what_the_best_solution_with_it_lacks(
-    profiles: list[dict[str, Any]], offers: list[dict[str, Any]], data: st.DataObject
+    pool: tuple[list[Candidate], list[Offered]], data: st.DataObject
 ) -> None:
-    candidates = [candidate(number, **profile) for number, profile in enumerate(profiles)]
-    places = [place(number, **offer) for number, offer in enumerate(offers)]
-    pool, before = pool_of(candidates, places, ASKING), best_pairs(candidates, places, ASKING)
-    chosen = data.draw(st.sampled_from(pool.edges)) if pool.edges else None
-    if chosen is None:
+    """Those who waited beyond the limit come first: never more of them, and else never more points."""
+    candidates, places = pool
+    edges = pool_of(candidates, places, ASKING).edges
+    if not edges:
         return
-    forced = next(one for one in candidates if one.id == chosen.candidate)
+    chosen = data.draw(st.sampled_from(edges))
+    people = {one.id: one for one in candidates}
     to = next(one for one in places if one.id == chosen.place)
-    others = [one for one in candidates if one.id != forced.id]
-    cost = cost_of_forcing(forced, to, others, places, ASKING)
-    assert cost.points <= 0
-    rest = [Offered(one.id, one.offer, one.free - (one.id == to.id)) for one in places]
-    alone = solve(pool_of(others, rest, ASKING))
-    assert cost.points == alone.total + chosen.points - before.total
-    assert cost.placed == len(alone.pairs) + 1 - len(before.pairs)
-    assert forced.id not in cost.lost
+    others = [one for one in candidates if one.id != chosen.candidate]
+    cost = cost_of_forcing(people[chosen.candidate], to, others, places, ASKING)
+    before = solve(pool_of(candidates, places, ASKING))
+    alone = solve(pool_of(others, with_room(places, to.id, -1), ASKING))
+    pairs = [*alone.pairs, chosen]
+    assert cost.points == sum(edge.points for edge in pairs) - before.total
+    assert cost.placed == len(pairs) - len(before.pairs)
+    was, then = ([people[edge.candidate] for edge in some] for some in (before.pairs, pairs))
+    assert cost.overdue == late(then) - late(was)
+    assert (cost.overdue, cost.points) <= (0, 0)
+    assert chosen.candidate not in cost.lost
+
+
+@given(pools(), st.data())
+@settings(max_examples=200, deadline=None)
+def test_who_is_proposed_a_place_now_is_priced_by_the_rules_of_today(
+    pool: tuple[list[Candidate], list[Offered]], data: st.DataObject
+) -> None:
+    candidates, places = pool
+    edges = pool_of(candidates, places, ASKING).edges
+    if not edges:
+        return
+    # As it was proposed: the opening is held, and whoever it was proposed to does not wait.
+    out = data.draw(st.sampled_from(edges))
+    own = next(one for one in candidates if one.id == out.candidate)
+    others = [one for one in candidates if one.id != own.id]
+    now = next(one for one in places if one.id == out.place)
+    held = with_room(places, now.id, -1)
+    with_space = [one for one in held if one.free]
+    if not with_space:
+        return
+    to = data.draw(st.sampled_from(with_space))
+    cost = cost_of_forcing(own, to, others, held, ASKING, now=now)
+    before = solve(pool_of(others, held, ASKING))
+    after = solve(pool_of(others, with_room(places, to.id, -1), ASKING))
+    own_points = sum(one.points for one in reasons(own, to, ASKING)) or 1
+    assert cost.points == after.total + own_points - before.total - out.points
+    assert cost.placed == len(after.pairs) - len(before.pairs)
+    people = {one.id: one for one in others}
+    was, then = ([people[edge.candidate] for edge in one.pairs] for one in (before, after))
+    assert cost.overdue == late(then) - late(was)
+    assert own.id not in {*cost.lost, *cost.gained}
+    if to.id == now.id:
+        assert (cost.points, cost.gained, cost.lost) == (0, (), ())
+
+
+def test_a_choice_past_somebody_who_waited_too_long_costs_that_and_not_less_than_no_points() -> None:
+    """The fresh one wishes for the place, the other has waited beyond the limit: it gives more points."""
+    fresh = candidate(1, wishes=[{"plan": "A", "profession": "nurse"}])
+    late_one = candidate(2, LIMIT + 1)
+    offered = place(1, profession="nurse")
+    cost = cost_of_forcing(fresh, offered, [late_one], [offered], ASKING)
+    assert (cost.overdue, cost.placed, cost.lost) == (-1, 0, (late_one.id,))
+    assert cost.points > 0
 
 
 def test_added_places_say_who_would_be_placed_and_change_nothing() -> None:
@@ -165,7 +242,7 @@ def test_who_is_proposed_a_place_now_leaves_it_to_the_next() -> None:
     """X is proposed at the first place, which alone fits Y: with X at the second, Y gets the first."""
     x, y = candidate(1), candidate(2, wished_mentor_gender="f")
     first, second = place(1, free=0, mentor_gender="f"), place(2, mentor_gender="m")
-    cost = cost_of_forcing(x, second, [y], [first, second], ASKING, now_at=first.id, now_worth=1)
+    cost = cost_of_forcing(x, second, [y], [first, second], ASKING, now=replace(first, free=1))
     assert (cost.placed, cost.gained, cost.lost) == (1, (y.id,), ())
 
 
