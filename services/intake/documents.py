@@ -159,7 +159,8 @@ class OpenStep(Value):
 
 
 class Match(Value):
-    """What matching said of the round's agreed match, and the certificates that its place asks for."""
+    """What matching said of the round's agreed match, the certificates that its place asks for, and the day
+    on which it was heard of."""
 
     match_id: UUID
     proposal_id: UUID
@@ -177,7 +178,8 @@ class CaseFile(Value):
     `paused_from` is the state that the case goes back to; `rests_unprepared` says that it rests only until
     what was done before holds again, and goes on by itself. `cleared` says that `StartCleared` of this round
     was told and still holds. `of_age_on` is the candidate's eighteenth birthday, `is_resident` whether they
-    lived in the unit when that was known first; None while nobody knows it.
+    lived in the unit when that was known first; None while nobody knows it. `referral_says` is what was known
+    otherwise of somebody known already, until it is taken over.
     `open_steps` follow from the rest (`open_steps.noting`) and are searched by, the first due first.
     """
 
@@ -203,6 +205,7 @@ class CaseFile(Value):
     of_age_on: date | None = None
     is_resident: bool | None = None
     caseworker: UUID | None = None
+    referral_says: Mapping[str, Identity] = Field(default_factory=dict)
     opened_at: datetime
     referred_on: date
     source: str

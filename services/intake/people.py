@@ -94,7 +94,7 @@ def correct(
     }
     reached, errors = read_contact(said, matter.unit)
     changes |= reached
-    if said.name is not None:
+    if said.name not in (None, person.name):
         changes |= {"given_name": None, "family_name": None}
     elif said.given_name is not None or said.family_name is not None:
         names = (said.given_name or person.given_name, said.family_name or person.family_name)

@@ -35,6 +35,8 @@ from shared.messages import Append, Decision, Message, Schedule, Stale
 from shared.programmes import Programmes
 
 STAFF_SOURCE = "/makker/intake"
+SAID_OF_WHO = ("given_name", "family_name", "email", "phone", "postcode")
+"""What a later referral may say otherwise, in the order in which it is shown."""
 
 
 def source_of(message: Message) -> str:
@@ -176,6 +178,7 @@ def _accepted(
         groups=referral.groups,
         location=location_of(unit, postcode),
         is_resident=is_resident(None, person, unit),
+        referral_says=_said_otherwise(state.person, referral.candidate),
         profile=Profile(wishes=referral.wishes, needs=referral.needs),
         chosen_by_candidate=referral.chosen_by_candidate,
     )
@@ -258,6 +261,16 @@ def _person(
     if "person_key" in state.ids:
         person_key = PersonKey(id=state.ids["person_key"], person_id=person.id)
     return person, person_key
+
+
+def _said_otherwise(known: Person | None, candidate: contract.Candidate) -> dict[str, str]:
+    """What this referral says of somebody known, and another said differently: staff decide what holds."""
+    said = {name: getattr(candidate, name) for name in SAID_OF_WHO}
+    return {
+        name: value
+        for name, value in said.items()
+        if value and getattr(known, name, None) not in (None, value)
+    }
 
 
 def _guardian(id_: UUID | None, referral: contract.Referral, controller: str) -> Person | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from shared.contracts.intake_commands import CompletePreparation, RecordInterview
-from shared.contracts.people_commands import CorrectPerson
+from shared.contracts.people_commands import CorrectPerson, ErasePerson
 from tests.servers.intake import CASEWORKER, Intake, as_, browser, intake, referral
 
 __all__ = ["browser", "intake"]
@@ -165,3 +166,62 @@ async def test_what_the_referral_left_out_is_asked_on_the_page_in_every_language
     }
     assert (await post(intake, browser, "RecordInterview", **told)).status_code == 303
     assert await lacking(intake, browser, case_id) == {}
+
+
+async def test_what_a_second_referral_says_otherwise_is_shown_and_taken_over(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    first = await intake.case_of(referral())
+    newer = {"candidate__email": "amina.ny@example.org", "candidate__phone": "+4570102031"}
+    second = await intake.case_of(referral("again", **newer, candidate__given_name="Amína"))
+    person = await intake.pool.fetchrow("SELECT id, doc ->> 'email' AS email FROM person")
+    assert person is not None and person["email"] == "amina@example.org"
+    assert "Henvisningen siger noget andet" not in await page(intake, browser, f"/intake/cases/{first}")
+    path = f"/intake/cases/{second}"
+    for language, words in (
+        ("da", ("Henvisningen siger noget andet", "nu: amina@example.org", "Brug henvisningens e-mail")),
+        ("nb", ("Henvisningen sier noe annet", "nå: amina@example.org", "Bruk henvisningens e-post")),
+        ("en", ("The referral says otherwise", "now: amina@example.org", "Use the referral&#39;s e-mail")),
+    ):
+        shown = await page(intake, browser, path, language)
+        for one in (*words, "amina.ny@example.org", "+4570102031", "Amína"):
+            assert one in shown, (language, one)
+    api = await browser.get(f"/intake/api/cases/{second}", headers=as_(intake, "caseworker"))
+    assert "amina.ny" not in api.text
+    taken = {"person_id": str(person["id"]), "email": "amina.ny@example.org"}
+    assert (await post(intake, browser, "CorrectPerson", **taken)).status_code == 303
+    shown = await page(intake, browser, path)
+    assert "nu: amina@example.org" not in shown and "nu: +4570102030" in shown
+    await ask(intake, ErasePerson(person_id=person["id"]))
+    left = await intake.pool.fetch("SELECT doc::text AS doc FROM case_file WHERE doc IS NOT NULL")
+    assert len(left) == 2 and not any("70102031" in row["doc"] or "Amína" in row["doc"] for row in left)
+
+
+async def test_a_persons_name_gender_language_and_channel_are_corrected_on_their_page(
+    intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    await intake.case_of(referral())
+    person_id = await intake.pool.fetchval("SELECT id FROM person")
+    path = f"/intake/people/{person_id}"
+    for language, words in (("da", "Kontaktes helst"), ("nb", "Kjønn"), ("en", "Best reached by")):
+        shown = await page(intake, browser, path, language)
+        asked = ("name", "gender", "language", "channel")
+        assert words in shown and all(f'name="{one}"' in shown for one in asked), language
+    typed = {"given_name": "Amina", "family_name": "Nyborg", "name": "", "gender": "x"}
+    said = typed | {"person_id": str(person_id), "language": "en", "channel": "letter"}
+    assert (await post(intake, browser, "CorrectPerson", **said)).status_code == 303
+    assert await known(intake, person_id) == ("Amina Nyborg", "Amina", "x", "en", "letter")
+    assert (await post(intake, browser, "CorrectPerson", **said | {"name": "Amina"})).status_code == 303
+    assert await known(intake, person_id) == ("Amina", None, "x", "en", "letter")
+    # As the form sends it where only one name was known: a given and a family name are news, the one is not.
+    assert (
+        await post(intake, browser, "CorrectPerson", **typed, person_id=str(person_id))
+    ).status_code == 303
+    again = {"person_id": str(person_id), "name": "Amina Nyborg", "given_name": "Amina", "family_name": "Ny"}
+    assert (await post(intake, browser, "CorrectPerson", **again)).status_code == 303
+    assert (await known(intake, person_id))[:2] == ("Amina Ny", "Amina")
+
+
+async def known(intake: Intake, person_id: UUID) -> tuple[str | None, ...]:
+    doc = json.loads(await intake.pool.fetchval("SELECT doc::text FROM person WHERE id = $1", person_id))
+    return tuple(doc[name] for name in ("name", "given_name", "gender", "language", "channel"))
