@@ -7,12 +7,12 @@ never a bound. It decides nothing, and changes nothing that is stored.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from services.matching.overview import town_of
 from services.matching.solver.edges import (
     LEVELS,
     Asking,
@@ -27,6 +27,7 @@ from services.matching.solving import best_pairs
 from shared.contracts.intake import PlaceOffered
 from shared.contracts.matching import WouldHelp
 from shared.contracts.model import Hours, derived_id
+from shared.programmes import Unit
 
 EVENINGS = tuple(f"{day}-evening" for day in ("mon", "tue", "wed", "thu", "fri"))
 WEEKEND = tuple(f"{day}-{part}" for day in ("sat", "sun") for part in ("morning", "afternoon", "evening"))
@@ -36,8 +37,10 @@ DAYTIME = tuple(
 FURTHER = 1.5
 MOST_NEAREST = 5
 NOTHING = WouldHelp(code="other", unlocks=0)
-MOST_KINDS = 12
-"""So many kinds of places are tried for a whole list: those that most of the waiting describe."""
+MOST_DESCRIBED, MOST_KINDS = 40, 12
+"""So many kinds of places are looked at for a whole list, those that most of the waiting describe; and so
+many of them are solved, those that no rule would keep most from."""
+MOST_OPENINGS = 1000
 
 Change = Callable[[Candidate, Sequence[Offered]], Candidate]
 """The candidate as they would be, given the places there are."""
@@ -115,10 +118,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of place that is not there: where, when, by whom and in what. None: whatever."""
+    """A kind of place that is not there: how many openings, where, when, by whom and in what.
 
+    All of it is shown, and nothing else is solved. None is a place that does not say: it breaks no rule then.
+    """
+
+    openings: int = 1
     town: str | None = None
-    when: str | None = None
+    time: str | None = None
+    hours: float | None = None
     gender: str | None = None
     industry: str | None = None
     profession: str | None = None
@@ -262,66 +270,101 @@ def worth(candidate: Candidate, place: Offered, asking: Asking) -> int:
 
 
 def kinds_wanted(
-    candidates: Sequence[Candidate],
-    places: Sequence[Offered],
-    asking: Asking,
-    town_of: Callable[[Candidate], str | None],
-    unit: str,
+    candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking, unit: Unit
 ) -> list[tuple[Kind, int]]:
-    """Kinds of places that are not there, and how many more would be placed if there were enough of each.
+    """Kinds of places that are not there, and how many more would be placed with exactly these.
 
-    The kinds are those that the waiting describe by their own wishes; each is really solved.
+    The kinds are those that the waiting describe by their own wishes. Each is solved with room for all whom
+    no rule would keep from it, and then with the openings that this fills and no more: that is what is said.
     """
     before = best_pairs(candidates, places, asking)
     placed = {edge.candidate for edge in before.pairs}
     left = [one for one in candidates if one.id not in placed]
-    described = Counter(kind for one in left for kind in kinds_of(one, town_of(one)))
+
+    def more(kind: Kind) -> int:
+        return with_added(candidates, places, [offer_of(kind, asking, unit)], asking, before).placed
+
     found = []
-    for kind, _ in sorted(described.items(), key=lambda entry: (-entry[1], str(entry[0])))[:MOST_KINDS]:
-        like = [one for one in left if kind in kinds_of(one, town_of(one))]
-        offer = offer_of(kind, like, unit, asking, len(left))
-        more = with_added(candidates, places, [offer], asking, before).placed
-        if more > 0:
-            found.append((kind, more))
-    return sorted(found, key=lambda entry: (-entry[1], str(entry[0])))
+    for kind in _worth_trying(left, asking, unit):
+        if filled := more(kind):
+            exactly = replace(kind, openings=filled)
+            found.append((exactly, more(exactly)))
+    return sorted((one for one in found if one[1] > 0), key=lambda entry: (-entry[1], str(entry[0])))
 
 
-def kinds_of(candidate: Candidate, town: str | None) -> tuple[Kind, ...]:
-    """How a place for this candidate would be described: by what they wish and when they can."""
+def _worth_trying(left: Sequence[Candidate], asking: Asking, unit: Unit) -> list[Kind]:
+    """The kinds that no rule would keep most of those left from, each with openings for all of these."""
+    described: dict[Kind, list[Candidate]] = {}
+    for one in left:
+        for kind in kinds_of(one, unit):
+            described.setdefault(kind, []).append(one)
+    fits: dict[Kind, int] = {}
+    for kind in _described_most(described):
+        there = replace(kind, hours=hours_of(described[kind]))
+        offer = offer_of(there, asking, unit)
+        place = Offered(offer.place_id, offer, offer.capacity)
+        able = sum(next(broken(one, place, asking), None) is None for one in left)
+        if able:
+            fits[replace(there, openings=min(able, MOST_OPENINGS))] = able
+    return sorted(fits, key=lambda kind: (-fits[kind], str(kind)))[:MOST_KINDS]
+
+
+def _described_most(described: Mapping[Kind, Sequence[Candidate]]) -> list[Kind]:
+    """One that only those describe who describe one before it too, at another time, tells nothing new."""
+    at_any_time: dict[Kind, list[set[UUID]]] = {}
+    found = []
+    for kind in sorted(described, key=lambda kind: (-len(described[kind]), str(kind))):
+        by = {one.id for one in described[kind]}
+        before = at_any_time.setdefault(replace(kind, time=None), [])
+        if not any(by <= others for others in before):
+            before.append(by)
+            found.append(kind)
+    return found[:MOST_DESCRIBED]
+
+
+def kinds_of(candidate: Candidate, unit: Unit) -> tuple[Kind, ...]:
+    """How a place for this candidate would be described: by what they wish, one for each time they can."""
     profile = candidate.profile
-    when = when_of(profile.times)
+    town = town_of(profile.location, unit)
     wished = [wish for wish in profile.wishes if wish.plan == "A"]
-    professions = [wish.profession for wish in wished if wish.profession]
-    industries = [code for wish in wished for code in wish.industries]
-    what: list[dict[str, str]] = [{"profession": one} for one in professions]
-    what += [{"industry": one} for one in industries] if not what else []
+    what: list[dict[str, Any]] = [{"profession": wish.profession} for wish in wished if wish.profession]
+    what = what or [{"industry": code} for wish in wished for code in wish.industries] or [{}]
     return tuple(
-        Kind(town=town, when=when, gender=profile.wished_mentor_gender, **one) for one in what or [{}]
+        Kind(
+            town=town if town in unit.locations else None,
+            time=time,
+            gender=profile.wished_mentor_gender,
+            **one,
+        )
+        for time in profile.times or (None,)
+        for one in what
     )
 
 
-def when_of(times: Iterable[str]) -> str | None:
-    """`evening`, `weekend` or `daytime` where a candidate can at no other times, else None."""
-    classes = {
-        "weekend" if time[:3] in ("sat", "sun") else "evening" if time.endswith("evening") else "daytime"
-        for time in times
-    }
-    return classes.pop() if len(classes) == 1 else None
+def hours_of(like: Iterable[Candidate]) -> float | None:
+    """The hours a week that most of these can have, the fewest of such; None where nobody said any."""
+    said = [one.profile.hours_per_week for one in like if one.profile.hours_per_week is not None]
+    return min(
+        (number for hours in said for number in (hours.min, hours.max) if number),
+        key=lambda number: (-sum(one.min <= number <= one.max for one in said), number),
+        default=None,
+    )
 
 
-def offer_of(kind: Kind, like: Sequence[Candidate], unit: str, asking: Asking, capacity: int) -> PlaceOffered:
-    """A place of the kind, with room enough, in the middle of the town of those who described it."""
-    times = {"evening": EVENINGS, "weekend": WEEKEND, "daytime": DAYTIME}
+def offer_of(kind: Kind, asking: Asking, unit: Unit) -> PlaceOffered:
+    """A place of the kind, in the middle of its town, which says nothing else."""
     host_kind: Any = asking.rules.host_kinds[0]
+    location: Any = unit.location(kind.town) if kind.town else None
     return PlaceOffered(
-        place_id=derived_id("thought of", unit, kind),
-        unit=unit,
+        place_id=derived_id("thought of", unit.id, kind),
+        unit=unit.id,
         kind=host_kind,
         programmes=(asking.rules.programme,),
-        capacity=max(1, min(capacity, 1000)),
+        capacity=kind.openings,
         industries=(kind.industry,) if kind.industry else (),
         profession=kind.profession,
-        times=times.get(kind.when or "", ()),
+        times=(kind.time,) if kind.time else (),
+        hours_per_week=Hours(min=kind.hours, max=kind.hours) if kind.hours is not None else None,
         mentor_gender=kind.gender,
-        location=next((one.profile.location for one in like if one.profile.location), None),
+        location=location,
     )

@@ -28,7 +28,7 @@ from services.matching.explaining import (
     kinds_wanted,
     with_added,
 )
-from services.matching.overview import Overview, Share, overview, town_of
+from services.matching.overview import Overview, Share, overview
 from services.matching.solver.edges import TRIED, Asking, broken
 from services.matching.solving import best_pairs
 from shared.commands import body_of
@@ -120,8 +120,7 @@ async def wanted(host: Host, pool: Read) -> list[tuple[Kind, int]]:
         [candidate_of(case) for case in pool.waiting],
         [offered_of(place) for place in pool.places],
         pool.asking,
-        lambda one: town_of(one.profile.location, unit),
-        pool.unit,
+        unit,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.matching.metrics import NOT_SOLVED
 from services.matching.overview import overview
 from shared.programmes import load
 from tests.integration.matching_service import PROGRAMME, UNIT, Matching, matching_service
@@ -65,6 +66,48 @@ async def test_why_says_what_would_help_and_which_places_are_nearest(matching: M
     assert why["reasons"] == [{"code": "times", "places": 1}]
     assert why["would_help"] == [{"code": "evening_times", "unlocks": 1}]
     assert why["nearest"] == [{"place_id": str(place.place_id), "broken": ["times"]}]
+
+
+async def test_a_case_shows_how_many_more_a_change_would_place_and_what_is_nearest(
+    matching: Matching,
+) -> None:
+    case = await matching.case(profile={"times": ["mon-morning"]})
+    await matching.place(times=["tue-evening"])
+    await matching.settle()
+    for language, texts in {
+        "en": ("Evening times (+1)", "Places that come closest", "No times in common"),
+        "da": ("Tider om aftenen (+1)", "Pladser, der er tættest på", "Ingen fælles tider"),
+        "nb": ("Tider på kvelden (+1)", "Plasser som er nærmest å passe", "Ingen felles tider"),
+    }.items():
+        shown = await page(matching, f"/matching/fragments/cases/{case.case_id}", lang=language)
+        assert texts[0] in shown
+        assert texts[2] in shown.partition(texts[1])[2]
+
+
+async def test_the_overview_says_that_its_pool_cannot_be_solved_until_it_is(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise RuntimeError
+
+    case = await matching.case()
+    await matching.place()
+    before = NOT_SOLVED._value.get()
+    with monkeypatch.context() as broken:
+        for module in ("loop", "explaining"):
+            broken.setattr(f"services.matching.{module}.best_pairs", failing)
+        await matching.settle()
+        assert NOT_SOLVED._value.get() == before + 1
+        text = await page(matching, "/matching/overview", lang="en", **POOL)
+        why = await get(matching, f"/matching/api/cases/{case.case_id}/why")
+    assert (why["reasons"], why["would_help"]) == ([{"code": "others_first", "places": 1}], [])
+    assert "No pairs can be found just now" in text and "tried again every five minutes" in text
+    matching.clock.move(minutes=6)
+    await matching.settle()
+    assert await matching.types() == ["MatchProposed"]
+    assert "No pairs can be found just now" not in await page(
+        matching, "/matching/overview", lang="en", **POOL
+    )
 
 
 async def test_what_if_says_who_would_be_placed_and_changes_nothing(matching: Matching) -> None:
@@ -138,7 +181,14 @@ async def test_the_kinds_of_places_that_most_lack_are_told(matching: Matching) -
     for _ in range(2):
         await matching.case(profile={"wishes": [{"plan": "A", "industries": ["care"]}]})
     found = await get(matching, "/matching/api/would-help", **POOL)
-    assert [(one["industry"], one["unlocks"]) for one in found["kinds"]] == [("care", 2)]
+    unsaid = dict.fromkeys(("town", "time", "hours", "gender", "profession"))
+    assert found["kinds"] == [unsaid | {"openings": 2, "industry": "care", "unlocks": 2}]
+    shown = await page(matching, "/matching/overview", lang="da", **POOL)
+    assert (
+        "2 flere får en plads" in shown
+        and "2 pladser · Ældrepleje og omsorg" in shown
+        and "uanset afstand" in shown
+    )
 
 
 async def test_the_pages_show_it_in_words(matching: Matching) -> None:

@@ -32,6 +32,7 @@ ASKING = Asking(PROGRAMMES.rules("mentorskab", "DK-0851/aalborg", TODAY), TODAY)
 AALBORG, TAASTRUP = {"lat": 57.044, "lon": 9.916}, {"lat": 55.655, "lon": 12.284}
 
 
+UNIT = PROGRAMMES.unit("DK-0851/aalborg")
 LIMIT = ASKING.rules.waiting_limit_days
 WAITED = st.sampled_from([0, 10, LIMIT, LIMIT + 1])
 
@@ -103,12 +104,14 @@ OFFERS = st.fixed_dictionaries(
 
 
 @st.composite
-def pools(draw: st.DrawFn) -> tuple[list[Candidate], list[Offered]]:
+def pools(
+    draw: st.DrawFn, profile: st.SearchStrategy[dict[str, Any]] = PROFILES
+) -> tuple[list[Candidate], list[Offered]]:
     """Some of the candidates have waited beyond the limit, and some of the places are full."""
-    profiles = draw(st.lists(st.tuples(WAITED, PROFILES), min_size=1, max_size=5))
+    profiles = draw(st.lists(st.tuples(WAITED, profile), min_size=1, max_size=5))
     offers = draw(st.lists(st.tuples(st.integers(0, 2), OFFERS), max_size=4))
     return (
-        [candidate(number, waited, **profile) for number, (waited, profile) in enumerate(profiles)],
+        [candidate(number, waited, **said) for number, (waited, said) in enumerate(profiles)],
         [place(number, free, **offer) for number, (free, offer) in enumerate(offers)],
     )
 
@@ -223,15 +226,58 @@ def test_added_places_say_who_would_be_placed_and_change_nothing() -> None:
 
 
 def test_the_kind_of_mentor_that_most_lack_comes_first() -> None:
+    home = dict(UNIT.locations["9000"])
+    nurse: dict[str, Any] = {"location": home, "wishes": [{"plan": "A", "profession": "nurse"}]}
     evening = [
-        candidate(n, times=["tue-evening"], wishes=[{"plan": "A", "profession": "nurse"}]) for n in (1, 2, 3)
+        candidate(1, times=["mon-evening", "tue-evening"], hours_per_week={"min": 1, "max": 3}, **nurse),
+        candidate(2, times=["tue-evening", "wed-evening"], hours_per_week={"min": 2, "max": 8}, **nurse),
     ]
     daytime = candidate(4, times=["mon-morning"], wishes=[{"plan": "A", "industries": ["retail"]}])
-    found = kinds_wanted([*evening, daytime], [], ASKING, lambda one: "9000", "DK-0851/aalborg")
+    found = kinds_wanted([*evening, daytime], [], ASKING, UNIT)
     assert found == [
-        (Kind(town="9000", when="evening", profession="nurse"), 3),
-        (Kind(town="9000", when="daytime", industry="retail"), 1),
+        (Kind(openings=2, town="9000", time="tue-evening", hours=2, profession="nurse"), 2),
+        (Kind(openings=1, time="mon-morning", industry="retail"), 1),
     ]
+
+
+WISHING = st.fixed_dictionaries(
+    {
+        "times": st.lists(st.sampled_from(TIMES), max_size=3, unique=True),
+        "wished_mentor_gender": st.sampled_from([None, "f"]),
+        "wishes": st.sampled_from([(), [{"profession": "nurse"}], [{"industries": ["retail", "care"]}]]),
+        "hours_per_week": st.sampled_from([None, {"min": 0, "max": 4}, {"min": 3, "max": 10}]),
+        "max_travel_km": st.sampled_from([None, 5, 400]),
+        "location": st.sampled_from([None, AALBORG, TAASTRUP]),
+    }
+)
+
+
+@given(pools(WISHING))
+@settings(max_examples=100, deadline=None)
+def test_offering_exactly_what_is_shown_gives_exactly_the_number_shown(
+    pool: tuple[list[Candidate], list[Offered]],
+) -> None:
+    """One place for each opening that is shown, built from what is shown and nothing else."""
+    candidates, places = pool
+    before = solve(pool_of(candidates, places, ASKING))
+    for kind, unlocks in kinds_wanted(candidates, places, ASKING, UNIT):
+        offered: dict[str, Any] = {
+            "times": [kind.time] if kind.time else [],
+            "hours_per_week": {"min": kind.hours, "max": kind.hours} if kind.hours else None,
+            "mentor_gender": kind.gender,
+            "industries": [kind.industry] if kind.industry else [],
+            "profession": kind.profession,
+            "location": dict(UNIT.locations[kind.town]) if kind.town else None,
+        }
+        new = [place(100 + number, **offered) for number in range(kind.openings)]
+        after = solve(pool_of(candidates, [*places, *new], ASKING))
+        assert len(after.pairs) - len(before.pairs) == unlocks > 0
+
+
+def test_whoever_is_left_is_helped_by_some_kind_where_they_say_all_that_keeps_them() -> None:
+    """Mixed times and no wish at all are still one named time, and not a place that is there always."""
+    found = kinds_wanted([candidate(1, times=["mon-morning", "sat-morning"])], [], ASKING, UNIT)
+    assert found == [(Kind(openings=1, time="mon-morning"), 1)]
 
 
 def test_times_on_evenings_of_working_days_make_an_evening() -> None:
