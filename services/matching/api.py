@@ -39,7 +39,7 @@ class Why:
     places: int
     reasons: tuple[WhyNot, ...] = ()
     would_help: tuple[WouldHelp, ...] = ()
-    nearest: tuple[tuple[UUID, tuple[str, ...]], ...] = ()
+    nearest: tuple[tuple[Place, tuple[str, ...]], ...] = ()
     to_be_solved: bool = False
 
 
@@ -47,6 +47,7 @@ async def why(host: Host, case: CaseFile) -> Why:
     """As the places are now, not as they were when the pool was solved last."""
     service = host.service
     changed = await queries.changes(host.pool, case.unit, case.programme, service.clock())
+    failed = await queries.failed_at(host.pool, case.unit, case.programme)
     waiting, places = await queries.pool_of(host.pool, case.unit, case.programme)
     if case.state != "waiting":
         return Why(case, len(places))
@@ -55,8 +56,12 @@ async def why(host: Host, case: CaseFile) -> Why:
     def work() -> Why:
         candidates, offered = [candidate_of(one) for one in waiting], [offered_of(place) for place in places]
         own = candidate_of(case)
-        reasons, helps = why_not(own, offered, asking), helped_by(own, candidates, offered, asking)
-        return Why(case, len(places), reasons, helps, nearest(own, offered, asking), bool(changed))
+        reasons = why_not(own, offered, asking)
+        # What would help is found by solving the pool, which is not tried where it just failed.
+        helps = () if failed else helped_by(own, candidates, offered, asking)
+        by_id = {place.id: place for place in places}
+        near = tuple((by_id[id_], rules) for id_, rules in nearest(own, offered, asking))
+        return Why(case, len(places), reasons, helps, near, bool(changed))
 
     return await asyncio.to_thread(work)
 
@@ -90,7 +95,25 @@ def proposal_json(proposal: Proposal, version: int) -> dict[str, Any]:
     now = {(one.person_id, one.side) for one in proposal.open_now}
     for one, of in zip(asked, proposal.asked, strict=True):
         one["asked_now"] = (of.person_id, of.side) in now
-    return {"proposal_id": str(proposal.id), "version": version, **shown, "asked": asked}
+    return {
+        "proposal_id": str(proposal.id),
+        "version": version,
+        **shown,
+        "asked": asked,
+        "override": override_json(proposal),
+    }
+
+
+def override_json(proposal: Proposal) -> dict[str, Any] | None:
+    """Who chose this pair instead of the solver's, why, and which hard rules they set aside."""
+    if proposal.override_reason is None:
+        return None
+    return {
+        "by": None if proposal.overridden_by is None else str(proposal.overridden_by),
+        "reason": proposal.override_reason,
+        "note": proposal.override_note,
+        "broken": list(proposal.broken),
+    }
 
 
 def waiting_json(case: CaseFile, host: Host) -> dict[str, Any]:
@@ -189,7 +212,7 @@ def mount(host: Host) -> None:
                 "places": found.places,
                 "reasons": [one.model_dump() for one in found.reasons],
                 "would_help": [one.model_dump() for one in found.would_help],
-                "nearest": [{"place_id": str(one), "broken": list(rules)} for one, rules in found.nearest],
+                "nearest": [{"place_id": str(one.id), "broken": list(rules)} for one, rules in found.nearest],
                 "to_be_solved": found.to_be_solved,
             }
         )

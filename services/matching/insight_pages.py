@@ -5,6 +5,7 @@ Guarantee: a page only reads, and a form only posts a command; names are the bro
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -12,9 +13,21 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from services.matching import queries
 from services.matching.api import own_case
+from services.matching.documents import CaseFile, Place
 from services.matching.effects import candidate_of, offered_of
-from services.matching.insight import READERS, WhatIf, cost, fits_codes, overview_of, read, wanted, what_if
+from services.matching.insight import (
+    READERS,
+    Read,
+    WhatIf,
+    cost,
+    fits_codes,
+    overview_of,
+    read,
+    wanted,
+    what_if,
+)
 from services.matching.solver.edges import broken
 from shared.forms import document_of
 from shared.hosting import Host
@@ -36,6 +49,8 @@ def mount(host: Host) -> None:
             raise Problem(404, "not_found")
         chosen = (unit, programme) if (unit, programme) in pools else pools[0]
         pool = await read(host, actor, *chosen)
+        # What would help is found by solving the pool, which just failed.
+        failed_at = await queries.failed_at(host.pool, *chosen)
         return host.pages.render(
             request,
             "overview.html",
@@ -45,7 +60,8 @@ def mount(host: Host) -> None:
             programme=chosen[1],
             pools=[(f"{u}|{p}", label_of(host, request, actor, u, p)) for u, p in pools],
             overview=await overview_of(host, pool),
-            kinds=await wanted(host, pool),
+            failed_at=failed_at,
+            kinds=None if failed_at else await wanted(host, pool),
             limit_days=pool.asking.rules.waiting_limit_days,
         )
 
@@ -91,11 +107,7 @@ def mount(host: Host) -> None:
         actor = access.staff(request, *READERS)
         case = await own_case(host, actor, case_id)
         pool = await read(host, actor, case.unit, case.programme)
-        rows = [
-            (place, tuple(broken(candidate_of(case), offered_of(place), pool.asking)))
-            for place in pool.places
-        ]
-        rows.sort(key=lambda row: (len(row[1]), -row[0].free, row[0].id.int))
+        rows = await asyncio.to_thread(rows_of, case, pool)
         looked_at = next((row for row in rows if row[0].id == place_id), None)
         possible = case.state in ("waiting", "proposed") and looked_at is not None and looked_at[0].free
         found = await cost(host, pool, case, looked_at[0]) if looked_at and possible else None
@@ -110,6 +122,13 @@ def mount(host: Host) -> None:
             cost=found,
             may=found is not None and all(set(who) & actor.roles for who in found.who_may.values()),
         )
+
+
+def rows_of(case: CaseFile, pool: Read) -> list[tuple[Place, tuple[str, ...]]]:
+    """Each place with what speaks against it; those with the least first."""
+    own = candidate_of(case)
+    rows = [(place, tuple(broken(own, offered_of(place), pool.asking))) for place in pool.places]
+    return sorted(rows, key=lambda row: (len(row[1]), -row[0].free, row[0].id.int))
 
 
 def pools_of(host: Host, actor: Actor) -> list[tuple[str, str]]:

@@ -61,6 +61,34 @@ async def test_another_pair_is_proposed_at_once_and_the_reason_is_kept(matching:
     assert (await matching.stored_place(place)).free == place.capacity - 1
 
 
+async def test_staff_of_the_unit_read_who_chose_a_pair_why_and_what_they_set_aside(
+    matching: Matching,
+) -> None:
+    case = await matching.case(profile={"max_travel_km": 1, "location": {"lat": 56.0, "lon": 10.0}})
+    place = await matching.place(location={"lat": 55.0, "lon": 12.0})
+    await override(matching, case.case_id, place.place_id, note="They know each other's street.")
+    proposal = await matching.out()
+    async with matching.client(headers=matching.staff("caseworker")) as client:
+        read = (await client.get(f"/matching/api/proposals/{proposal.id}")).json()
+        page = await client.get(f"/matching/proposals/{proposal.id}?lang=en", headers={"Accept": "text/html"})
+    assert read["override"] == {
+        "by": str(COORDINATOR.person_id),
+        "reason": "known_to_work",
+        "note": "They know each other's street.",
+        "broken": ["travel"],
+    }
+    for shown in (
+        str(COORDINATOR.person_id),
+        "Both sides are known",
+        "each other&#39;s street",
+        "Too far away",
+    ):
+        assert shown in page.text
+    elsewhere = matching.staff("coordinator", units=("NO-3222",))
+    async with matching.client(headers=elsewhere) as client:
+        assert (await client.get(f"/matching/api/proposals/{proposal.id}")).status_code == 403
+
+
 async def test_what_was_proposed_before_is_taken_back_and_frees_its_place(matching: Matching) -> None:
     case, first = await matching.case(), await matching.place()
     await matching.settle()
