@@ -181,7 +181,14 @@ async def test_the_kinds_of_places_that_most_lack_are_told(matching: Matching) -
     for _ in range(2):
         await matching.case(profile={"wishes": [{"plan": "A", "industries": ["care"]}]})
     found = await get(matching, "/matching/api/would-help", **POOL)
-    assert [(one["industry"], one["unlocks"]) for one in found["kinds"]] == [("care", 2)]
+    unsaid = dict.fromkeys(("town", "time", "hours", "gender", "profession"))
+    assert found["kinds"] == [unsaid | {"openings": 2, "industry": "care", "unlocks": 2}]
+    shown = await page(matching, "/matching/overview", lang="da", **POOL)
+    assert (
+        "2 flere får en plads" in shown
+        and "2 pladser · Ældrepleje og omsorg" in shown
+        and "uanset afstand" in shown
+    )
 
 
 async def test_the_pages_show_it_in_words(matching: Matching) -> None:
