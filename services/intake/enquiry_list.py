@@ -16,7 +16,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.intake import queries
+from services.intake import queries, seeing
 from services.intake.documents import Referral
 from services.intake.enquiring import ConfirmEnquiry, SettleEnquiry, host_of
 from services.intake.enquiry_form import Typed
@@ -49,6 +49,11 @@ class Line:
     enquiry: Enquiry
     typed: Typed
     reasons: tuple[str, ...] = ()
+    is_protected: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.typed.name
 
 
 def mount(host: Host, secrets: Secrets) -> None:
@@ -97,12 +102,20 @@ def _list(host: Host, secrets: Secrets) -> None:
             found = await waiting(connection, actor.units)
             reasons = await _reasons(host, connection, found, language)
             on_duty = await _on_duty(host, connection, actor)
-            people = [one.person_id for one in found]
-            await queries.note_look(connection, actor, "enquiry_list", people, host.service.clock())
+            people = {one.person_id for one in found}
+            unseen = await seeing.hidden(host, connection, actor, people)
+            protected = set(await queries.protected_of(connection, people))
+            if seen := people - unseen:
+                await queries.note_look(connection, actor, "enquiry_list", seen, host.service.clock())
         lines = [
-            Line(one, Typed.model_validate_json(secrets.open(one.sealed)), reasons.get(one.id, ()))
+            Line(
+                one,
+                Typed.model_validate_json(secrets.open(one.sealed)),
+                reasons.get(one.id, ()),
+                str(one.person_id) in protected,
+            )
             for one in found
-            if one.sealed is not None
+            if one.sealed is not None and one.person_id not in unseen
         ]
         return host.pages.render(
             request,

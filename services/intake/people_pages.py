@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.intake import exporting, queries, seeing
 from services.intake.api import SEES_NAMES, person_seen, with_reasons
+from services.intake.documents import Person
 from services.intake.erasing import RUNNING
 from services.intake.people_rows import merged_of
 from services.intake.sealing import Secrets
@@ -87,26 +88,32 @@ def _person(host: Host, secrets: Secrets) -> None:
 
 
 def _export(host: Host, secrets: Secrets) -> None:
-    async def read(request: Request, person_id: UUID) -> dict[str, Any]:
+    async def read(request: Request, person_id: UUID) -> tuple[dict[str, Any], list[Person]]:
         actor = host.access.staff(request, *STAFF)
         async with host.pool.acquire() as connection, connection.transaction():
             found = await person_seen(host, connection, actor, person_id, "export")
             held = await exporting.held_on(connection, found, secrets)
             # A referral as it came names the guardian too.
-            if named := [UUID(one["guardian_id"]) for one in held["cases"] if one["guardian_id"]]:
-                await queries.note_look(connection, actor, "export", named, host.service.clock())
-            return held
+            named = {UUID(one["guardian_id"]) for one in held["cases"] if one["guardian_id"]}
+            if unseen := await seeing.hidden(host, connection, actor, named):
+                for referral in held["referrals"]:
+                    referral["as_it_came"].pop("guardian", None)
+            if seen := named - unseen:
+                await queries.note_look(connection, actor, "export", seen, host.service.clock())
+            guardians = [await queries.person(connection, one) for one in sorted(seen, key=int)]
+            return held, [one for one in guardians if one is not None]
 
     @host.app.get("/intake/api/people/{person_id}/export", tags=["reading"], response_model=None)
     async def export(request: Request, person_id: UUID) -> Response:
         """All that intake holds on somebody, opened; and where the other services tell their parts."""
-        return JSONResponse(await read(request, person_id))
+        held, _ = await read(request, person_id)
+        return JSONResponse(held)
 
     @host.app.get("/intake/people/{person_id}/export", include_in_schema=False)
     async def page(request: Request, person_id: UUID) -> Response:
         actor = host.access.staff(request, *STAFF)
         try:
-            found = await read(request, person_id)
+            found, guardians = await read(request, person_id)
         except Problem as problem:
             if problem.code in UNSEEN:
                 return behind_glass(host, request, actor, person_id)
@@ -114,5 +121,11 @@ def _export(host: Host, secrets: Secrets) -> None:
         person = found.pop("person")
         found.pop("parts")
         return host.pages.render(
-            request, "person_export.html", actor=actor, person=person, held=found, services=exporting.OTHERS
+            request,
+            "person_export.html",
+            actor=actor,
+            person=person,
+            guardians=guardians,
+            held=found,
+            services=exporting.OTHERS,
         )

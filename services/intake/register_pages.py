@@ -205,7 +205,7 @@ async def _mentor_rows(
     for one in seeing.masked(found, "document.id", unseen, shown.words(seeing.NAME_OF_A_PROTECTED)):
         today = shown.today(one.document.unit)
         rules = rules_asking(one.document, offered, shown.programmes, today)
-        rows.append((one.document, one.name, missing(one.document, rules, today)))
+        rows.append((one.document, one, missing(one.document, rules, today)))
     return rows
 
 

@@ -23,11 +23,12 @@ D = TypeVar("D", HostFile, Mentor, Partner)
 
 
 class Stored(NamedTuple, Generic[D]):
-    """A row of a register with the name it is sorted by: a mentor's is that of the person."""
+    """A row of a register with the name it is sorted by: a mentor's is the person's, who may be protected."""
 
     document: D
     version: int
     name: str
+    is_protected: bool = False
 
 
 class StoredPlace(NamedTuple):
@@ -68,14 +69,22 @@ class Register(Generic[D]):
     document: type[D]
     asked: type[Asked]
     narrowed_by: tuple[str, str]
+    is_protected: str = "false"
 
     def stored(self, row: asyncpg.Record) -> Stored[D]:
-        return Stored(self.document.model_validate_json(row["doc"]), row["version"], row["name"])
+        return Stored(
+            self.document.model_validate_json(row["doc"]), row["version"], row["name"], row["is_protected"]
+        )
 
 
 HOSTS = Register("host", "host r", HostFile, AskedOfHelp, ("state", "appetite"))
 MENTORS = Register(
-    "mentor", "mentor r JOIN person p ON p.id = r.id", Mentor, AskedOfHelp, ("state", "appetite")
+    "mentor",
+    "mentor r JOIN person p ON p.id = r.id",
+    Mentor,
+    AskedOfHelp,
+    ("state", "appetite"),
+    "p.protected",
 )
 PARTNERS = Register("partner", "partner r", Partner, AskedOfPartners, ("kind", "status"))
 
@@ -90,7 +99,8 @@ async def listed(
     """A register's rows by name, as `Stored`. Raises `NoCursor` for what is no cursor of such a list."""
     first, second = register.narrowed_by
     rows = await connection.fetch(
-        f"SELECT r.id, r.version, r.doc::text AS doc, name, name_lowered FROM {register.rows} "  # noqa: S608
+        "SELECT r.id, r.version, r.doc::text AS doc, name, name_lowered, "  # noqa: S608
+        f"{register.is_protected} AS is_protected FROM {register.rows} "
         f"WHERE {NAMED} AND r.unit = ANY($1::text[]) "
         f"AND ($2::text IS NULL OR r.{first} = $2) AND ($3::text IS NULL OR r.{second} = $3) "
         "AND ($4::text IS NULL OR name_lowered LIKE $4) "
@@ -110,7 +120,8 @@ async def listed(
 
 async def one(connection: Connection, register: Register[D], id_: UUID) -> Stored[D] | None:
     row = await connection.fetchrow(
-        f"SELECT r.version, r.doc::text AS doc, name FROM {register.rows} "  # noqa: S608
+        f"SELECT r.version, r.doc::text AS doc, name, {register.is_protected} AS is_protected "  # noqa: S608
+        f"FROM {register.rows} "
         f"WHERE r.id = $1 AND {NAMED}",
         id_,
     )
@@ -174,22 +185,31 @@ class Wish(NamedTuple):
     name: str
     unit: str
     topics: tuple[str, ...]
+    is_protected: bool = False
 
 
 async def training_wished(connection: Connection, units: Collection[str], limit: int) -> list[Wish]:
     """Who wishes training in the units."""
     rows = await connection.fetch(
-        "SELECT h.id, 'host' AS side, h.name, h.unit, h.doc -> 'training_wished' AS topics FROM host h "
+        "SELECT h.id, 'host' AS side, h.name, h.unit, h.doc -> 'training_wished' AS topics, "
+        "false AS is_protected FROM host h "
         "WHERE h.doc IS NOT NULL AND h.unit = ANY($1::text[]) "
         "AND jsonb_array_length(coalesce(h.doc -> 'training_wished', '[]')) > 0 "
-        "UNION ALL SELECT m.id, 'mentor', p.name, m.unit, m.doc -> 'training_wished' FROM mentor m "
-        "JOIN person p ON p.id = m.id WHERE m.doc IS NOT NULL AND m.unit = ANY($1::text[]) "
+        "UNION ALL SELECT m.id, 'mentor', p.name, m.unit, m.doc -> 'training_wished', p.protected "
+        "FROM mentor m JOIN person p ON p.id = m.id WHERE m.doc IS NOT NULL AND m.unit = ANY($1::text[]) "
         "AND jsonb_array_length(coalesce(m.doc -> 'training_wished', '[]')) > 0 "
         "ORDER BY name, id LIMIT $2",
         sorted(units),
         limit,
     )
     return [
-        Wish(row["id"], row["side"], row["name"], row["unit"], tuple(json.loads(row["topics"])))
+        Wish(
+            row["id"],
+            row["side"],
+            row["name"],
+            row["unit"],
+            tuple(json.loads(row["topics"])),
+            row["is_protected"],
+        )
         for row in rows
     ]

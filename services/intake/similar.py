@@ -24,12 +24,13 @@ class Alike(NamedTuple):
     id: UUID
     name: str
     birth_date: date | None
+    is_protected: bool = False
 
 
 async def perhaps_the_same(connection: Connection, person: Person, units: Collection[str]) -> list[Alike]:
     """Candidates in these units with the same name, e-mail address or telephone number."""
     rows = await connection.fetch(
-        "SELECT p.id, p.name, p.doc ->> 'birth_date' AS born FROM person p "
+        "SELECT p.id, p.name, p.doc ->> 'birth_date' AS born, p.protected FROM person p "
         "WHERE p.controller = $1 AND p.doc IS NOT NULL AND p.id <> $2 AND p.doc ->> 'merged_into' IS NULL "
         "AND (p.name_lowered = $3 OR lower(p.doc ->> 'email') = $4 OR p.doc ->> 'phone' = $5) "
         "AND NOT ($6 AND p.doc ->> 'national_id' IS NOT NULL) "
@@ -47,6 +48,11 @@ async def perhaps_the_same(connection: Connection, person: Person, units: Collec
         MOST,
     )
     return [
-        Alike(row["id"], row["name"], date.fromisoformat(row["born"]) if row["born"] else None)
+        Alike(
+            row["id"],
+            row["name"],
+            date.fromisoformat(row["born"]) if row["born"] else None,
+            bool(row["protected"]),
+        )
         for row in rows
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,11 +11,14 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from services.intake.enquiry_form import Typed
+from services.intake.registers import Enquiry
+from services.intake.sealing import keyed
 from shared.access import person_of
 from shared.contracts.intake_commands import AssignCase, ContactDetails
 from shared.contracts.model import derived_id
-from shared.contracts.people_commands import BreakGlass, MergePersons
-from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
+from shared.contracts.people_commands import BreakGlass, CorrectPerson, MergePersons
+from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, RequestTraining
 from shared.messages import Actor
 from tests.servers.intake import EXAMPLE, NOW, Intake, as_, browser, intake, referral
 
@@ -239,6 +243,62 @@ async def test_no_route_shows_a_name_without_writing_down_the_look(
                     shown.add(name)
                     assert await looks(intake, person_id), f"{path} shows {name} and nobody wrote it down"
     assert shown == set(everybody["names"])
+
+
+async def test_no_page_names_the_protected_without_their_mark(
+    intake: Intake, browser: httpx.AsyncClient, everybody: dict[str, Any]
+) -> None:
+    for person_id in everybody["names"].values():
+        (outcome,) = await intake.take(intake.of_staff(CorrectPerson(person_id=person_id, protected=True)))
+        assert outcome.kind == "done", outcome.reason
+    wishes = RequestTraining(mentor_id=UUID(everybody["ids"]["mentor_id"]), topics=("reception",))
+    (outcome,) = await intake.take(intake.of_staff(wishes))
+    assert outcome.kind == "done", outcome.reason
+    await enquired(intake, everybody["names"]["Kandidatfugl"])
+    headers = as_(intake, "caseworker", "coordinator", "project_manager", "operator", "training_office")
+    mark = r"[^<>]*(</a>)?\s*<span class=\"badge badge-warning\">Beskyttet adresse"
+    shown: set[tuple[str, str]] = set()
+    for route in intake.host.app.routes:
+        if not isinstance(route, APIRoute) or "GET" not in (route.methods or ()):
+            continue
+        path = route.path
+        for name, value in everybody["ids"].items():
+            path = path.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
+        answer = await browser.get(path, headers=headers | PAGE | {"Accept-Language": "da"})
+        if not answer.headers.get("content-type", "").startswith("text/html"):
+            continue
+        for name in everybody["names"]:
+            if name in answer.text:
+                shown.add((route.path, name))
+                assert re.search(name + mark, answer.text), f"{path} names {name} and does not mark them"
+    assert {path for path, _ in shown} >= {
+        *("/intake/cases", "/intake/cases/{case_id}", "/intake/cases/{case_id}/why-not-yet"),
+        *("/intake/people/{person_id}", "/intake/people/{person_id}/export", "/intake/enquiries"),
+        *("/intake/mentors", "/intake/mentors/{mentor_id}", "/intake/hosts/{host_id}", "/intake/training"),
+    }
+    assert {name for _, name in shown} == set(everybody["names"])
+
+
+async def enquired(intake: Intake, person_id: UUID) -> None:
+    """Somebody who is known already has made contact at the door, and has confirmed it."""
+    secrets = keyed(intake.host.settings.seal_keys.split(","), intake.host.settings.hash_key)
+    typed = Typed(
+        kind="candidate", unit="DK-0169", language="da", asked_on=NOW.date(), name="Kandidatfugl Eksempel"
+    )
+    enquiry = Enquiry(
+        id=uuid4(),
+        state="confirmed",
+        unit="DK-0169",
+        kind="candidate",
+        person_id=person_id,
+        sealed=secrets.seal(typed.model_dump_json()),
+        asked_at=NOW,
+        answer_by=NOW,
+        confirmed_at=NOW,
+    )
+    await intake.pool.execute(
+        "INSERT INTO enquiry (id, version, doc) VALUES ($1, 1, $2)", enquiry.id, enquiry.model_dump_json()
+    )
 
 
 async def test_the_audit_is_complete_and_of_the_unit_alone(
