@@ -1,4 +1,7 @@
-"""What followup holds on a person: their cases and placements with what was written, and parts in others."""
+"""What followup holds on a person: their cases and placements with what was written, and parts in others.
+
+A placement that was over when its case went to another unit is counted where it was, and shown in both.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ CASES = (
     "SELECT doc::text AS doc FROM case_track WHERE unit = ANY($1::text[]) AND doc -> 'parties' @> $2::jsonb"
 )
 PLACEMENTS = (
-    "SELECT doc::text AS doc FROM placement WHERE unit = ANY($1::text[]) AND doc -> 'parties' @> $2::jsonb "
-    "ORDER BY id"
+    "SELECT doc::text AS doc FROM placement WHERE doc -> 'parties' @> $2::jsonb AND (unit = ANY($1::text[]) "
+    "OR case_id IN (SELECT id FROM case_track WHERE unit = ANY($1::text[]))) ORDER BY id"
 )
 
 

@@ -2,8 +2,9 @@
 
 Pure. The unit is closed at once, or on its day; then a look finds what is left there, a few of each kind at a
 time, and each is handed over: a case with a new caseworker, and all that was told of it told again under the
-new unit. The look comes back, soon and then each day: what a message in flight opened after the closing, and
-what is taken up again there later, is handed over too. Cases that are over stay where they were counted.
+new unit. The look comes back, soon and then each day: what a message in flight opened after the closing is
+handed over too. What is over goes along, so that somebody can show and erase it, and only of whose case it is
+anything is told. Until its day a closing is moved, or called off.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from shared.contracts.intake import (
 )
 from shared.contracts.model import Event, Timer
 from shared.contracts.people_commands import CloseUnit
-from shared.messages import Decision, Ignored, Message, Refused, Schedule
+from shared.messages import Cancel, Decision, Ignored, Message, Refused, Schedule
 from shared.programmes import Programmes
 from shared.transitions import NONE, Lifecycle, On
 
@@ -42,8 +43,12 @@ Kind = Literal["case", "host", "mentor", "place", "partner", "enquiry", "staff"]
 Kept = CaseFile | HostFile | Mentor | Place | Partner | Enquiry | Staff
 
 
+ERASED = "erased"
+"""Of what is in this state nothing is left that somebody could own."""
+
+
 class Left(NamedTuple):
-    """A kind of what a unit has: the state's field, the table, and in which states nobody need own it."""
+    """A kind of what a unit has: the state's field, the table, and in which states it is over."""
 
     field: str
     table: str
@@ -93,11 +98,11 @@ SETTLED = {"preparing": "= ready", "ready": "= paused", "paused": "= preparing r
 
 
 def handed_over(lifecycle: Lifecycle) -> Lifecycle:
-    """A kind that a unit has, with what hands it over in each state in which it needs an owner."""
+    """A kind that a unit has, with what hands it over in each state."""
     left = LEFT.get(lifecycle.aggregate)
     if left is None:
         return lifecycle
-    states = [state for state in lifecycle.states if state != NONE and state not in left.over]
+    states = [state for state in lifecycle.states if state not in (NONE, ERASED)]
     settled = SETTLED if lifecycle.aggregate == "case" else {}
     rows = tuple(On(HandOver, state, settled.get(state, "="), hand_over) for state in states)
     return replace(lifecycle, rows=(*lifecycle.rows, *rows))
@@ -107,6 +112,8 @@ def close_unit(state: State, message: Message, programmes: Programmes, now: date
     """Refused with all that is missing, as long as not everything would have an owner."""
     said = message.body
     assert isinstance(said, CloseUnit)
+    if said.called_off:
+        return _called_off(state)
     _check_target(state, said, message, programmes)
     asking = message.actor.person_id if message.actor is not None else None
     owner = said.caseworker or asking
@@ -132,8 +139,19 @@ def close_unit(state: State, message: Message, programmes: Programmes, now: date
     return Decision(state, timers=(Schedule(midnight, due),), answer=answer)
 
 
+def _called_off(state: State) -> Decision[State]:
+    """The unit stays open, and nothing is remembered of the plan."""
+    unit = state.unit
+    if unit is None or unit.closed_on is None or unit.handed_to is None:
+        raise Refused("no_closing_planned")
+    due = CloseOnTheDay(unit=unit.unit, to=unit.handed_to, closes_on=unit.closed_on)
+    kept = unit.model_copy(update={"closed_on": None, "handed_to": None, "new_caseworker": None})
+    answer = {"unit": unit.unit, "handed_to": None, "closes_on": None}
+    return Decision(replace(state, unit=kept), timers=(Cancel(due),), answer=answer)
+
+
 def _check_target(state: State, said: CloseUnit, message: Message, programmes: Programmes) -> None:
-    """An open unit of the same controller that offers what the open cases need. Raises `Refused`."""
+    """An open unit of the same controller that offers what the cases need. Raises `Refused`."""
     for field, name in (("unit", said.unit), ("hand_over_to", said.hand_over_to)):
         if name not in programmes.units:
             raise Refused("unknown_unit", field=field, status=422)
@@ -222,16 +240,15 @@ def look_for_left(state: State, message: Message, programmes: Programmes, now: d
 def hand_over(
     state: State, message: Message, programmes: Programmes, now: datetime
 ) -> Decision[State] | Ignored:
-    """The thing under its new unit, and what others know of it told again."""
+    """The thing under its new unit, and what others know of it told again, unless it is over."""
     one = message.body
     assert isinstance(one, HandOver)
     kept: Kept = getattr(state, one.kind)
     if kept.unit != one.unit:
         return Ignored("handed_over_already")
-    if getattr(kept, "state", "") in LEFT[one.kind].over:
-        return Ignored("over")
+    is_over = getattr(kept, "state", "") in LEFT[one.kind].over
     if isinstance(kept, CaseFile):
-        return _case(state, kept, one, programmes, now)
+        return _case(state, kept, one, programmes, now, is_over=is_over)
     moved: Any = kept.model_copy(update={"unit": one.to})
     events: Iterable[Event] = ()
     match moved:
@@ -246,13 +263,13 @@ def hand_over(
         case Staff():
             units = tuple(dict.fromkeys(one.to if unit == one.unit else unit for unit in moved.units))
             moved = moved.model_copy(update={"units": units})
-    return Decision(replace(state, **{one.kind: moved}), events=tuple(events))
+    return Decision(replace(state, **{one.kind: moved}), events=() if is_over else tuple(events))
 
 
 def _case(
-    state: State, case: CaseFile, one: HandOver, programmes: Programmes, now: datetime
+    state: State, case: CaseFile, one: HandOver, programmes: Programmes, now: datetime, *, is_over: bool
 ) -> Decision[State] | Ignored:
-    """A case keeps the rules it goes by where the new unit has them, and is settled by them."""
+    """A case keeps the rules it goes by where the new unit has them. They settle it, unless it is over."""
     if case.programme not in programmes.unit(one.to).programmes:
         return Ignored("programme_not_in_unit")
     today = today_in(one.to, programmes, now)
@@ -262,6 +279,8 @@ def _case(
         update={"unit": one.to, "rules_version": rules.rules_version, "caseworker": one.caseworker}
     )
     told = CaseAssigned(**telling.about(moved), caseworker=one.caseworker, handed_over_from=case.unit)
+    if is_over:
+        return Decision(replace(state, case=moved), events=(told,))
     settled, further = settle(case, moved, rules, today)
     told_before = settled.cleared and settled.state in ("preparing", "ready", "matched")
     if told_before and not any(isinstance(event, StartCleared) for event in further):

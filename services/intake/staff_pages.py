@@ -148,7 +148,7 @@ def _closing(host: Host) -> None:
         async with host.pool.acquire() as connection:
             stored = await staff_queries.unit(connection, unit)
             left = await staff_queries.left_in(connection, unit)
-            needed = await staff_queries.open_cases(connection, unit)
+            needed = await staff_queries.cases_of(connection, unit)
             closed = {
                 one: await staff_queries.unit(connection, one)
                 for one in others

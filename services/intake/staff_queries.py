@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from services.intake.closing import LEFT
+from services.intake.closing import ERASED, LEFT
 from services.intake.documents import Person
 from services.intake.registers import Staff, UnitFile
 from services.intake.staffing import stands_in_for
@@ -73,19 +73,19 @@ async def whose_cases(
     return frozenset({person_id}).union(*(stands_in_for(one.duty, person_id, on) for one in found))
 
 
-async def open_cases(connection: Connection, name: str) -> dict[str, int]:
-    """How many cases are open in a unit, by programme."""
+async def cases_of(connection: Connection, name: str) -> dict[str, int]:
+    """How many cases a unit has, by programme; also those that are over need an owner."""
     rows = await connection.fetch(
         "SELECT programme, count(*) AS n FROM case_file WHERE unit = $1 AND doc IS NOT NULL "
-        "AND state <> ALL($2::text[]) GROUP BY programme ORDER BY programme",
+        "AND state <> $2 GROUP BY programme ORDER BY programme",
         name,
-        list(LEFT["case"].over),
+        ERASED,
     )
     return {row["programme"]: row["n"] for row in rows}
 
 
 async def left_in(connection: Connection, name: str) -> dict[str, int]:
-    """How much of each kind a unit has that somebody must own, none of a kind being 0."""
+    """How much of each kind a unit has that is not over, none of a kind being 0."""
     return {
         kind: await connection.fetchval(
             f"SELECT count(*) FROM {left.table} WHERE unit = $1 AND doc IS NOT NULL "  # noqa: S608

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.intake.closing import AT_ONCE, LEFT, CloseOnTheDay, HandOver, LookForLeft
+from services.intake.closing import AT_ONCE, ERASED, LEFT, CloseOnTheDay, HandOver, LookForLeft
 from services.intake.people_rows import everything
 from services.intake.staffing import StaffSeen, unit_row
 from shared.access import person_of
@@ -32,7 +32,7 @@ NEW_IN_A_UNIT = (RegisterHost, RegisterMentor, RegisterPartner, RegisterStaff)
 CLOSED = "SELECT EXISTS (SELECT 1 FROM unit_file WHERE unit = ANY($1::text[]) AND state = 'closed')"
 A_CASE_OF_EACH_PROGRAMME = (
     "SELECT DISTINCT ON (programme) id FROM case_file WHERE unit = $1 AND doc IS NOT NULL "
-    "AND state <> ALL($2::text[]) ORDER BY programme, opened_at, id"
+    "AND state <> $2 ORDER BY programme, opened_at, id"
 )
 
 
@@ -73,7 +73,7 @@ async def _rows(connection: Connection, message: Message, issuer: str | None) ->
                 return {"unit": unit_row(said.unit), "person": derived_id("role_model", message.id)}
             return {"unit": unit_row(said.unit), **await everything(connection, said.person_id)}
         case CloseUnit() as said:
-            found = await connection.fetch(A_CASE_OF_EACH_PROGRAMME, said.unit, list(LEFT["case"].over))
+            found = await connection.fetch(A_CASE_OF_EACH_PROGRAMME, said.unit, ERASED)
             return {
                 "unit": unit_row(said.unit),
                 "units": (unit_row(said.hand_over_to),),
@@ -108,10 +108,10 @@ async def _left(connection: Connection, look: LookForLeft) -> dict[str, tuple[UU
             row["id"]
             for row in await connection.fetch(
                 f"SELECT id FROM {left.table} WHERE unit = $1 AND doc IS NOT NULL "  # noqa: S608
-                "AND coalesce(doc ->> 'state', '') <> ALL($2::text[]) "
+                "AND coalesce(doc ->> 'state', '') <> $2 "
                 "AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
                 look.unit,
-                list(left.over),
+                ERASED,
                 look.after,
                 AT_ONCE,
             )

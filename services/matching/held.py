@@ -14,8 +14,8 @@ PARTY = (
     "ORDER BY id"
 )
 PROPOSALS = (
-    "SELECT doc::text AS doc FROM proposal WHERE unit = ANY($1::text[]) "
-    "AND (case_id = ANY($3::uuid[]) OR doc -> 'asked' @> $2::jsonb) ORDER BY proposed_at, id"
+    "SELECT doc::text AS doc FROM proposal WHERE case_id = ANY($3::uuid[]) "
+    "OR (unit = ANY($1::text[]) AND doc -> 'asked' @> $2::jsonb) ORDER BY proposed_at, id"
 )
 PLACES = (
     "SELECT doc::text AS doc FROM place WHERE unit = ANY($1::text[]) "

@@ -119,7 +119,7 @@ class RegisterRoleModel(IntakeCommand):
 
 
 class CloseUnit(IntakeCommand):
-    """Close a unit, or a corps in a town: every open case and mentor goes to another, with a new owner."""
+    """Close a unit, or a corps in a town: all that it has goes to another, each case with a new owner."""
 
     service: ClassVar[str] = "intake"
     roles: ClassVar[frozenset[str]] = PROJECT
@@ -128,3 +128,4 @@ class CloseUnit(IntakeCommand):
     hand_over_to: str
     caseworker: UUID | None = Field(default=None, description="The new owner; else whoever asks.")
     closes_on: date | None = None
+    called_off: bool = Field(default=False, description="The closing that is planned is taken back.")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
+import httpx
+
 from services.intake.closing import LookForLeft
 from shared.contracts.followup import PlacementStarted
-from shared.contracts.intake_commands import PauseCase
+from shared.contracts.intake_commands import PauseCase, WithdrawCase
 from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import derived_id
-from shared.contracts.people_commands import CloseUnit, RegisterRoleModel
-from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor
+from shared.contracts.people_commands import CloseUnit, ErasePerson, RegisterRoleModel
+from shared.contracts.register_commands import OfferPlace, RegisterHost, RegisterMentor, RetireMentor
 from shared.messages import Actor
 from shared.programmes import Programmes
 from tests.integration.corps_story import (
@@ -27,9 +29,9 @@ from tests.integration.corps_story import (
     run_timers,
 )
 from tests.servers.corps import AALBORG, HJOERRING, actor, two_corps
-from tests.servers.intake import NOW, Intake, intake
+from tests.servers.intake import NOW, Intake, as_, browser, intake
 
-__all__ = ["intake", "two_corps"]
+__all__ = ["browser", "intake", "two_corps"]
 
 
 async def filled(intake: Intake) -> dict[str, UUID]:
@@ -152,3 +154,60 @@ async def test_a_unit_is_handed_over_only_to_one_that_can_take_it(
     assert await reason(unit=AALBORG, hand_over_to=HJOERRING) == ""
     assert await reason(unit=HJOERRING, hand_over_to=AALBORG) == "unit_closed"
     assert await reason(unit=AALBORG, hand_over_to=HJOERRING) == "not_in_this_state"
+
+
+async def test_cases_that_are_over_are_shown_exported_and_erased_by_the_unit_that_took_over(
+    two_corps: Programmes, intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    case_id = await mentored(intake, "over")
+    await ask(intake, WithdrawCase(case_id=case_id, reason="moved"))
+    mentor = await ask(intake, RegisterMentor(unit=AALBORG, contact=BY_EMAIL, birth_date=date(1980, 1, 1)))
+    mentor_id = mentor.answer["mentor_id"]
+    await ask(intake, RetireMentor(mentor_id=mentor_id, reason="no_time"))
+    owner = await registered(intake, "Bent", HJOERRING)
+    await ask(intake, CloseUnit(unit=AALBORG, hand_over_to=HJOERRING, caseworker=owner))
+    await run_timers(intake)
+    row = await intake.pool.fetchrow("SELECT unit, caseworker, state, person_id FROM case_file")
+    assert row is not None
+    assert (row["unit"], row["caseworker"], row["state"]) == (HJOERRING, owner, "withdrawn")
+    units = "SELECT DISTINCT unit FROM case_file UNION SELECT unit FROM mentor UNION SELECT unit FROM staff"
+    assert [one["unit"] for one in await intake.pool.fetch(units)] == [HJOERRING]
+    headers = as_(intake, "caseworker", units=(HJOERRING,))
+    for path in (
+        f"/intake/cases/{case_id}",
+        f"/intake/api/cases/{case_id}",
+        f"/intake/api/people/{row['person_id']}/export",
+        f"/intake/mentors/{mentor_id}",
+    ):
+        assert (await browser.get(path, headers=headers)).status_code == 200, path
+    theirs = actor("caseworker", "bodil", units=(HJOERRING,))
+    for person_id in (row["person_id"], mentor_id):
+        outcome = await ask(intake, ErasePerson(person_id=person_id), theirs)
+        assert outcome.kind == "done", outcome
+
+
+async def test_a_planned_closing_is_called_off_on_its_page(
+    two_corps: Programmes, intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    owner = await registered(intake, "Bent", HJOERRING)
+    day = NOW.date() + timedelta(days=7)
+    await ask(intake, CloseUnit(unit=AALBORG, hand_over_to=HJOERRING, caseworker=owner, closes_on=day))
+    headers = as_(intake, "project_manager", units=(AALBORG, HJOERRING))
+    page = f"/intake/units/close?unit={AALBORG}"
+    for language, words in (
+        ("da", "Aflys lukningen"),
+        ("nb", "Avlys nedleggelsen"),
+        ("en", "Call the closing off"),
+    ):
+        assert words in (await browser.get(f"{page}&lang={language}", headers=headers)).text
+    form = {"unit": AALBORG, "hand_over_to": HJOERRING, "called_off": "true"}
+    sent = form | {"return_to": "/intake/units", "Idempotency-Key": str(uuid4())}
+    html = headers | {"Accept": "text/html"}
+    answer = await browser.post("/intake/api/commands/CloseUnit", data=sent, headers=html)
+    assert answer.status_code == 303, answer.text
+    assert "Call the closing off" not in (await browser.get(f"{page}&lang=en", headers=headers)).text
+    assert await intake.pool.fetchval("SELECT count(*) FROM timer WHERE type = 'CloseOnTheDay'") == 0
+    await intake.pool.execute("UPDATE timer SET due_at = $1", NOW)
+    await run_timers(intake)
+    state = "SELECT state FROM unit_file WHERE id = $1"
+    assert await intake.pool.fetchval(state, derived_id("unit", AALBORG)) == "open"

@@ -78,7 +78,12 @@ BODIES: Bodies = (
     (("unit", "person"), (RegisterRoleModel(unit=AALBORG, contact=BY_EMAIL),)),
     (
         ("unit", "units", "cases", "staff"),
-        (CloseUnit(**CLOSING), CloseUnit(**CLOSING, closes_on=SOON), CloseUnit(**CLOSING | {"unit": "x"})),
+        (
+            CloseUnit(**CLOSING),
+            CloseUnit(**CLOSING, closes_on=SOON),
+            CloseUnit(**CLOSING, called_off=True),
+            CloseUnit(**CLOSING | {"unit": "x"}),
+        ),
     ),
     (("unit", "units"), (CloseOnTheDay(unit=AALBORG, to=HJOERRING, closes_on=SOON),)),
     (("unit", *LEFT), (LookForLeft(unit=AALBORG), LookForLeft(unit=AALBORG, times=3))),
