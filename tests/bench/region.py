@@ -7,24 +7,26 @@ Guarantee: the same size and seed give the same pool. It holds nobody's data.
 
 from __future__ import annotations
 
+from datetime import date
 from math import cos, radians, sqrt
 
 import numpy as np
 
 from services.matching.solver.columns import (
     CODES,
-    EVER,
     FIELD,
     FREE,
+    FROM,
     GENDER,
     HELPERS,
     HOURS_KNOWN,
     LANGUAGE_MENTOR,
     LOCATED,
-    NEED_COUNT,
     NO_FIELD,
+    OFFER_NUMBERS,
     OVERDUE,
     REASONS,
+    SEEKER_NUMBERS,
     TIME_COUNT,
     UNTIL,
     WAITING,
@@ -162,11 +164,10 @@ def region(candidates: int, *, seed: int = SEED, overdue: float = 0.0, tight: fl
     shut_out = np.flatnonzero(rng.random(candidates) < 0.05)
     counts = np.bincount(shut_out, minlength=candidates)
     most_km = rng.choice([3.0, 5.0, 8.0, 12.0, 16.0], candidates, p=[0.2, 0.3, 0.25, 0.15, 0.1])
-    numbers = np.zeros((candidates, 13), np.int64)
+    numbers = np.zeros((candidates, SEEKER_NUMBERS), np.int64)
     numbers[:, LOCATED] = rng.random(candidates) < 0.99999
     numbers[:, HOURS_KNOWN] = 1
     numbers[:, TIME_COUNT] = np.bitwise_count(mine[:, at["times"]])
-    numbers[:, NEED_COUNT] = np.bitwise_count(mine[:, at["need"]])
     numbers[:, FIELD] = NO_FIELD
     numbers[:, GENDER] = rng.random(candidates) < 0.1
     numbers[:, WAITING] = np.rint(WEIGHTS["waiting"] * waited)
@@ -176,13 +177,13 @@ def region(candidates: int, *, seed: int = SEED, overdue: float = 0.0, tight: fl
         [_sphere(homes), _hours(rng, candidates), most_km[:, None], most_km[:, None]], axis=1
     )
     theirs_known = rng.random(places) < 0.8
-    place_numbers = np.zeros((places, 10), np.int64)
+    place_numbers = np.zeros((places, OFFER_NUMBERS), np.int64)
     place_numbers[:, LOCATED] = 1
     place_numbers[:, HOURS_KNOWN] = theirs_known
     place_numbers[:, TIME_COUNT] = np.bitwise_count(theirs[:, at["times"]])
     place_numbers[:, FIELD] = NO_FIELD
     place_numbers[:, GENDER] = rng.integers(0, 3, places)
-    place_numbers[:, UNTIL] = EVER
+    place_numbers[:, FROM], place_numbers[:, UNTIL] = date.min.toordinal(), date.max.toordinal()
     place_numbers[:, FREE] = openings(rng, places, round(tight * candidates))
     place_numbers[:, HELPERS : HELPERS + 2] = rng.integers(0, 2, (places, 2)) * WEIGHTS["helpers"]
     hours = np.where(theirs_known[:, None], _hours(rng, places), [0.0, np.inf])

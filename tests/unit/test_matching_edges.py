@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.matching.solver.edges import (
     HARD,
@@ -108,7 +110,7 @@ def test_a_hard_rule_forbids_a_pair(
         ({"times": ["mon-morning"]}, {}),
         ({"hours_per_week": {"min": 1, "max": 4}}, {"hours_per_week": {"min": 4, "max": 9}}),
         ({"wished_mentor_gender": "f"}, {"mentor_gender": "f"}),
-        ({}, {"available_to": "2026-11-23"}),
+        ({}, {"available_to": "2026-12-21"}),
         ({"location": TAASTRUP, "max_travel_km": 6}, {"location": HEDEHUSENE}),
         ({"max_travel_km": 1}, {"location": HEDEHUSENE}),
     ],
@@ -148,7 +150,11 @@ def test_no_place_of_a_mentor_or_a_host_who_was_tried_is_an_edge(asking: Asking,
         ("travel", {"location": TAASTRUP}, {"location": TAASTRUP}),
         ("times", {"times": ["mon-morning"]}, {"times": ["mon-morning", "tue-morning"]}),
         ("hours", {"hours_per_week": {"min": 1, "max": 4}}, {"hours_per_week": {"min": 2, "max": 9}}),
-        ("needs_supported", {"needs": ["motivation"]}, {"supported_needs": ["motivation"]}),
+        (
+            "needs_supported",
+            {"needs": ["motivation", "punctuality", "social", "tasks"]},
+            {"supported_needs": ["motivation", "punctuality", "social"]},
+        ),
     ],
 )
 def test_a_reason_gives_its_whole_weight(
@@ -159,24 +165,59 @@ def test_a_reason_gives_its_whole_weight(
 
 
 def test_points_grow_with_what_is_met(asking: Asking) -> None:
-    half = reasons(
-        candidate(needs=["motivation", "punctuality"]), place(supported_needs=["motivation"]), asking
-    )
-    assert [(one.code, one.points) for one in half] == [("needs_supported", 6)]
+    third = reasons(candidate(needs=["motivation"]), place(supported_needs=["motivation"]), asking)
+    assert [(one.code, one.points) for one in third] == [("needs_supported", 4)]
     helped = reasons(candidate(language_mentor_needed=True), place(helpers=["language_mentor"]), asking)
     assert [(one.code, one.points) for one in helped] == [("helpers", 6)]
     waited = reasons(candidate(waited_days=15), place(), asking)
     assert [(one.code, one.points) for one in waited] == [("waiting", 6)]
 
 
-def test_needs_never_make_a_pair_worth_less(asking: Asking) -> None:
-    wish: dict[str, Any] = {"wishes": [{"industries": ["retail"]}]}
-    offered = place(industries=["retail"])
-    without, with_needs = (
-        pool_of([one], [offered], asking).edges[0].points
-        for one in (candidate(**wish), candidate(**wish, needs=["motivation", "other"]))
+NEEDS = ("motivation", "punctuality", "social", "tasks", "belief")
+
+
+@given(
+    needs=st.sets(st.sampled_from(NEEDS)),
+    more=st.sampled_from(NEEDS),
+    supported=st.sets(st.sampled_from(NEEDS)),
+    helpers=st.sets(st.sampled_from(("buddy", "language_mentor", "mentor"))),
+)
+def test_no_need_makes_any_pair_worth_less(
+    needs: set[str], more: str, supported: set[str], helpers: set[str]
+) -> None:
+    rules = load().rules("virksomhedspraktik", "DK-0169", TODAY)
+    offered = place(supported_needs=sorted(supported), helpers=sorted(helpers))
+    without, with_more, with_language = (
+        sum(one.points for one in reasons(who, offered, Asking(rules, TODAY)))
+        for who in (
+            candidate(needs=sorted(needs)),
+            candidate(needs=sorted({*needs, more})),
+            candidate(needs=sorted(needs), language_mentor_needed=True),
+        )
     )
-    assert with_needs >= without
+    assert with_more >= without
+    assert with_language >= without
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "suits"),
+    [
+        (None, None, True),
+        (None, 28, True),
+        (None, 27, False),
+        (30, None, True),
+        (31, None, False),
+        (10, 38, True),
+        (10, 37, False),
+    ],
+)
+def test_a_place_is_there_soon_enough_and_as_long_as_the_shortest_placement(
+    asking: Asking, opens: int | None, closes: int | None, suits: bool
+) -> None:
+    assert (asking.rules.frame.weeks_min, asking.rules.waiting_limit_days) == (4, 30)
+    from_day, to_day = (day and (TODAY + timedelta(days=day)).isoformat() for day in (opens, closes))
+    offered = place(available_from=from_day, available_to=to_day)
+    assert (list(broken(candidate(), offered, asking)) == []) is suits
 
 
 def test_a_pair_that_nothing_speaks_for_is_still_worth_a_point(asking: Asking) -> None:

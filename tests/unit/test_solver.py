@@ -111,6 +111,33 @@ def test_the_order_of_the_input_does_not_matter(pool: Pool, random: object) -> N
     assert solve(Pool.of(*shuffled)) == solve(pool)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("openings", "hosts"), [(300, 1), (40, 10), (1, 400)])
+def test_among_many_equals_too_the_order_of_the_arrays_does_not_matter(openings: int, hosts: int) -> None:
+    size, each = 800, min(hosts, 8)
+    chosen = np.random.default_rng(1)
+    rows = [np.sort(chosen.choice(hosts, each, replace=False)) for _ in range(size)]
+    found = []
+    for seed in range(3):
+        order = np.random.default_rng(seed)
+        ranks, place_ranks = order.permutation(size), order.permutation(hosts)
+        at_row = np.argsort(place_ranks)
+        graph = graph_of(
+            np.arange(size, dtype=np.int64) * each,
+            np.full(size, each, np.int32),
+            np.concatenate([at_row[rows[rank]] for rank in ranks]).astype(np.int32),
+            np.full(size * each, 7, np.int32),
+            np.zeros(size, np.int64),
+            ranks.astype(np.int32),
+            np.full(hosts, openings, np.int32),
+            place_ranks.astype(np.int32),
+        )
+        state, _ = solve_graph(graph)
+        by_rank = np.empty(size, np.int64)
+        by_rank[ranks] = np.where(state.at >= 0, place_ranks[state.at], -1)
+        found.append(by_rank.tolist())
+    assert found[0] == found[1] == found[2]
+
+
 def test_who_has_waited_too_long_comes_before_any_points() -> None:
     late, soon, only = candidate(1), candidate(2), place(1)
     pool = Pool.of(

@@ -229,6 +229,12 @@ def test_edges_that_were_left_out_at_first_are_found_when_they_are_needed(seed: 
     assert best_pairs(*pool).pairs == solve(pool_of(*pool)).pairs
 
 
+def test_an_edge_that_pricing_overlooked_is_noticed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pricing, "doubtful", lambda *_: np.zeros(0, np.int64))
+    with pytest.raises(NotProven, match="left out"):
+        solve_columns(columns_of(*crowd(150, 1)), most=3)
+
+
 def test_who_knows_no_bounds_may_have_a_place_anywhere() -> None:
     """A pole, the date line, no location at all, and no limit to the way."""
     rules = Asking(PROGRAMMES.rules("foreningspraktik", "DK-0169", TODAY), TODAY)

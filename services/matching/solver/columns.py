@@ -31,6 +31,8 @@ from services.matching.solver.edges import (
     Asking,
     Candidate,
     Offered,
+    beginnings,
+    earliest_of,
     overdue,
 )
 from services.matching.solver.graph import Longs
@@ -59,8 +61,8 @@ SEGMENTS = (
 )
 TIMES, ANY_PLAN, PLAN_A, PLAN_B, PROFESSION, EDUCATION, LEVEL, SPOKEN, CERTIFICATE, NEED = range(10)
 GENDERS: Mapping[str | None, int] = {None: 0, "f": 1, "m": 2, "x": 3}
-EVER = 2**31 - 1
-"""A day after all days."""
+MANY = 2**31 - 1
+"""More openings than anybody has."""
 NO_FIELD, OTHER_FIELD = -1, -2
 """No field at all, and a field that no place has."""
 WORD = 2**64 - 1
@@ -96,9 +98,12 @@ class Offers(NamedTuple):
 # Numbers of both sides.
 LOCATED, HOURS_KNOWN, TIME_COUNT, FIELD, GENDER = range(5)
 # Of candidates: the last three, whether they wish an industry, a profession, an education at all.
-EARLIEST, WAITING, LANGUAGE_MENTOR, NEED_COUNT, OVERDUE, INDUSTRIES, PROFESSIONS, EDUCATIONS = range(5, 13)
-# Of places: points for helpers for a candidate without and with the need of a language mentor.
-UNTIL, FREE, LONG_TRAINING, HELPERS, HELPERS_WITH_LANGUAGE = range(5, 10)
+EARLIEST, WAITING, LANGUAGE_MENTOR, OVERDUE, INDUSTRIES, PROFESSIONS, EDUCATIONS = range(5, 12)
+SEEKER_NUMBERS = 12
+# Of places: from when to when a candidate may begin; and the points for helpers for a candidate without and
+# with the need of a language mentor.
+FROM, UNTIL, FREE, LONG_TRAINING, HELPERS, HELPERS_WITH_LANGUAGE = range(5, 11)
+OFFER_NUMBERS = 11
 # Measures of both sides: where on the sphere, and hours, from nothing to infinite where they are not known.
 X, Y, Z, HOURS_MIN, HOURS_MAX = range(5)
 # Of candidates: how far they go, infinite where that is not known, and what counts as a long way.
@@ -156,10 +161,10 @@ def _asked(asking: Asking, segment: Sequence[int]) -> Asked:
     hard = sum(1 << bit for bit, code in enumerate(CODES) if code in used)
     number = {code: index for index, code in enumerate(REASONS)}
     weights = np.zeros(len(REASONS), np.int64)
+    if sum(matching.weights.values()) > MOST_POINTS:
+        raise TooLarge(f"the programme's weights are too large: together more than {MOST_POINTS}")
     for code, weight in matching.weights.items():
         weights[number[code]] = weight
-    if int(weights.sum()) > MOST_POINTS:
-        raise TooLarge(f"the programme's weights are too large: together more than {MOST_POINTS}")
     return Asked(hard, weights, np.array(segment, np.int64))
 
 
@@ -270,8 +275,8 @@ def _offers(places: Sequence[Offered], asking: Asking, codes: Vocabulary, sets: 
             len(set(one.times)),
             NO_FIELD if one.field is None else codes.fields[one.field],
             GENDERS[one.mentor_gender],
-            EVER if one.available_to is None else one.available_to.toordinal(),
-            min(place.free, EVER),
+            *(day.toordinal() for day in beginnings(one, asking)),
+            min(place.free, MANY),
             one.long_training,
             *points[one.helpers],
         )
@@ -279,7 +284,9 @@ def _offers(places: Sequence[Offered], asking: Asking, codes: Vocabulary, sets: 
     ]
     measures = [(*_sphere(one.location), *_hours(one.hours_per_week)) for one in offers]
     return Offers(
-        np.array(numbers, np.int64).reshape(-1, 10), np.array(measures, np.float64).reshape(-1, 5), sets
+        np.array(numbers, np.int64).reshape(-1, OFFER_NUMBERS),
+        np.array(measures, np.float64).reshape(-1, 5),
+        sets,
     )
 
 
@@ -310,11 +317,11 @@ def _seekers(
         if one.waiting_since not in waited:
             points = round(weight * SOFT["waiting"](one, ANYWHERE, asking))
             waited[one.waiting_since] = points, overdue(one, asking)
-    numbers = [_numbers(one, asking.today, codes, *waited[one.waiting_since]) for one in candidates]
+    numbers = [_numbers(one, asking, codes, *waited[one.waiting_since]) for one in candidates]
     measures = [_measures(one.profile) for one in candidates]
     lists = [barred.of(one) if one.tried or one.profile.excluded_hosts else [] for one in candidates]
     return Seekers(
-        np.array(numbers, np.int64).reshape(-1, 13),
+        np.array(numbers, np.int64).reshape(-1, SEEKER_NUMBERS),
         np.array(measures, np.float64).reshape(-1, 7),
         sets,
         np.array([one for row in lists for one in row], np.int64),
@@ -323,7 +330,7 @@ def _seekers(
 
 
 def _numbers(
-    candidate: Candidate, today: date, codes: Vocabulary, points: int, late: bool
+    candidate: Candidate, asking: Asking, codes: Vocabulary, points: int, late: bool
 ) -> tuple[int, ...]:
     profile = candidate.profile
     wishes = profile.wishes
@@ -333,10 +340,9 @@ def _numbers(
         len(set(profile.times)),
         NO_FIELD if profile.field is None else codes.fields.get(profile.field, OTHER_FIELD),
         GENDERS[profile.wished_mentor_gender],
-        max(today, profile.available_from or today).toordinal(),
+        earliest_of(profile, asking).toordinal(),
         points,
         profile.language_mentor_needed,
-        len(set(profile.needs)),
         late,
         any(wish.industries for wish in wishes),
         any(wish.profession for wish in wishes),

@@ -2,7 +2,8 @@
 
 Job: from profiles, offers and a programme's rules to the edges of a pool, and from the same rules to
 "why not". Guarantee: pure; a hard rule is never outweighed by points; nothing personal lowers a rank:
-needs and groups only ever add points, and there is no score of anybody's chances. It solves nothing.
+a need that a place supports adds points and one that it does not support takes none, groups count for
+nothing, and there is no score of anybody's chances. It solves nothing.
 
 A feasible pair is worth at least one point, so that nobody stays without a place that nothing speaks
 against. What is unknown breaks no rule, with three exceptions where the rule protects somebody: a
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -28,6 +29,8 @@ from shared.programmes import Rules
 LEVELS = ("A0", "A1", "A2", "B1", "B2", "C1", "C2", "native")
 TRAVEL_KM = 30.0
 """How far counts as a long way where a candidate has not said it."""
+NEEDS_IN_FULL = 3
+"""So many needs that a place supports are worth the whole weight, and each of them its part."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,31 @@ def _taken(_: Candidate, place: Offered, __: Asking) -> bool:
     return place.free < 1
 
 
+def earliest_of(profile: Profile, asking: Asking) -> date:
+    """The first day on which a candidate can begin."""
+    return max(asking.today, profile.available_from or asking.today)
+
+
+def beginnings(offer: PlaceOffered, asking: Asking) -> tuple[date, date]:
+    """From when to when a candidate's first day may be, so that a place suits them.
+
+    Not longer before the place opens than anybody should wait, and not so late that less is left of it than
+    the shortest placement takes.
+    """
+    rules = asking.rules
+    first = last = None
+    if offer.available_from is not None and offer.available_from > asking.today:
+        first = offer.available_from - timedelta(days=rules.waiting_limit_days)
+    if offer.available_to is not None:
+        last = offer.available_to - timedelta(weeks=rules.frame.weeks_min)
+        if offer.available_from is not None and last < offer.available_from:
+            last = date.min
+    return first or date.min, last or date.max
+
+
 def _outside_period(candidate: Candidate, place: Offered, asking: Asking) -> bool:
-    earliest = max(asking.today, candidate.profile.available_from or asking.today)
-    return place.offer.available_to is not None and place.offer.available_to < earliest
+    first, last = beginnings(place.offer, asking)
+    return not first <= earliest_of(candidate.profile, asking) <= last
 
 
 def _long_training(_: Candidate, place: Offered, __: Asking) -> bool:
@@ -204,15 +229,16 @@ def _hours_fit(candidate: Candidate, place: Offered, asking: Asking) -> float:
 
 
 def _helpers_there(candidate: Candidate, place: Offered, asking: Asking) -> float:
-    wanted = set(asking.rules.helpers)
-    if candidate.profile.language_mentor_needed:
-        wanted.add("language_mentor")
-    return _share(len(wanted & set(place.offer.helpers)), len(wanted))
+    # Of the same number for everybody: who needs a language mentor is not to lose where there is none.
+    usual = set(asking.rules.helpers)
+    all_helpers = usual | {"language_mentor"}
+    wanted = all_helpers if candidate.profile.language_mentor_needed else usual
+    return _share(len(wanted & set(place.offer.helpers)), len(all_helpers))
 
 
 def _needs_supported(candidate: Candidate, place: Offered, _: Asking) -> float:
-    needs = set(candidate.profile.needs)
-    return _share(len(needs & set(place.offer.supported_needs)), len(needs))
+    supported = set(candidate.profile.needs) & set(place.offer.supported_needs)
+    return min(1.0, len(supported) / NEEDS_IN_FULL)
 
 
 def _education_fits(candidate: Candidate, place: Offered, _: Asking) -> float:

@@ -202,11 +202,9 @@ def add_edges(g: Graph, i: int, places: Ints, worths: Ints, first: int, last: in
 
 
 @inlined
-def attach(s: State, i: int, j: int, worth: int) -> None:
-    """Candidate `i`, who is nowhere, takes an opening of place `j`."""
-    s.at[i] = j
-    s.at_worth[i] = worth
-    s.held[j] += 1
+def list_one(s: State, i: int) -> None:
+    """Put candidate `i` on the list of those who are at the same place."""
+    j = s.at[i]
     s.before[i] = -1
     s.next[i] = s.first[j]
     if s.first[j] >= 0:
@@ -215,16 +213,30 @@ def attach(s: State, i: int, j: int, worth: int) -> None:
 
 
 @inlined
-def detach(s: State, i: int) -> None:
-    """Candidate `i` leaves the place they are at."""
-    j = s.at[i]
+def unlist(s: State, i: int) -> None:
+    """Take candidate `i` off that list; they stay at the place."""
     if s.before[i] >= 0:
         s.next[s.before[i]] = s.next[i]
     else:
-        s.first[j] = s.next[i]
+        s.first[s.at[i]] = s.next[i]
     if s.next[i] >= 0:
         s.before[s.next[i]] = s.before[i]
-    s.held[j] -= 1
+
+
+@inlined
+def attach(s: State, i: int, j: int, worth: int) -> None:
+    """Candidate `i`, who is nowhere, takes an opening of place `j`."""
+    s.at[i] = j
+    s.at_worth[i] = worth
+    s.held[j] += 1
+    list_one(s, i)
+
+
+@inlined
+def detach(s: State, i: int) -> None:
+    """Candidate `i` leaves the place they are at."""
+    unlist(s, i)
+    s.held[s.at[i]] -= 1
     s.at[i] = -1
     s.at_worth[i] = 0
 

@@ -127,6 +127,16 @@ def rules_in_the_way(columns: Columns, rows: Longs) -> Longs:
     return counts
 
 
+def overlooked(columns: Columns, ground: Ground, graph: Graph, u: Longs, p: Longs) -> int:
+    """How many pairs that the rules allow are worth more than their duals, in the graph or not.
+
+    It looks at every pair within reach, and believes nothing that was noted on the way to the duals.
+    """
+    size = len(columns.seekers.numbers)
+    found = in_pieces(lambda begin, end: _overlooked(*columns, ground, graph.extra, u, p, begin, end), size)
+    return sum(found)
+
+
 @inlined
 def _scattered(one: int, other: int) -> int:
     """A number that the two ids' ranks give, with no order in it."""
@@ -271,3 +281,36 @@ def _count(c: Seekers, o: Offers, a: Asked, rows: Longs, counts: Longs) -> None:
                 counts[row, bit] += found & 1
                 found >>= 1
                 bit += 1
+
+
+@compiled
+def _overlooked(
+    c: Seekers,
+    o: Offers,
+    a: Asked,
+    ground: Ground,
+    extra: Longs,
+    u: Longs,
+    p: Longs,
+    begin: int,
+    end: int,
+) -> int:
+    cn, cm, cs, barred, barred_start = c
+    on, om, os_ = o
+    hard, weights, segment = a
+    grid, begins = ground.grid, ground.begins
+    found = np.empty((grid.rows + 2, 2), np.int64)
+    count, top = 0, weights.sum()
+    for i in range(begin, end):
+        least = u[i] - extra[i]
+        for run in range(runs(grid, begins, cn, cm, i, found)):
+            for j in range(found[run, 0], found[run, 1]):
+                dual = least + p[j]
+                # No pair is worth more than all weights together, or less than a point.
+                if dual >= max(1, top):
+                    continue
+                if breaks(cn, cm, cs, barred, barred_start, on, om, os_, hard, segment, i, j, False) != 0:
+                    continue
+                if points_of(cn, cm, cs, on, om, os_, weights, segment, i, j) > dual:
+                    count += 1
+    return count

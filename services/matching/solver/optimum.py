@@ -5,8 +5,8 @@ as many as possible of the overdue candidates, then as many points as possible. 
 integers whose certificate has been checked, or `NotProven`; of all that are equally good the one that the
 ids say. It is pure and knows no rules.
 
-The way: prices by an auction (`auction`), made exact by shortest paths (`repair`), one of the equally good
-solutions chosen (`ties`), and proven by the duals (`certificate`).
+The way: prices by an auction (`auction`, and `lifting` for the overdue), made exact by shortest paths
+(`repair`), one of the equally good solutions chosen (`ties`), and proven by the duals (`certificate`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from services.matching.solver.auction import auction
 from services.matching.solver.certificate import prove
 from services.matching.solver.frontier import Frontier, frontier_of
 from services.matching.solver.graph import Bools, Graph, Ints, Longs, State, empty_state, graph_of
+from services.matching.solver.lifting import lift
 from services.matching.solver.pool import MOST_IN_ALL, MOST_POINTS, Pool, Solution, TooLarge
 from services.matching.solver.repair import settle
 from services.matching.solver.ties import break_ties
@@ -67,6 +68,7 @@ def solve_graph(graph: Graph) -> tuple[State, Frontier]:
 def approach(graph: Graph, state: State, queue: Frontier) -> None:
     """The best pairs of a graph, not yet proven."""
     auction(graph, state)
+    lift(graph, state)
     settle(graph, state, queue)
 
 

@@ -18,6 +18,7 @@ from services.matching.solver.columns import (
     EDUCATIONS,
     FIELD,
     FREE,
+    FROM,
     GENDER,
     HELPERS,
     HOURS_KNOWN,
@@ -30,7 +31,6 @@ from services.matching.solver.columns import (
     LONG_TRAINING,
     MOST_KM,
     NEED,
-    NEED_COUNT,
     NO_FIELD,
     PLAN_A,
     PLAN_B,
@@ -51,6 +51,7 @@ from services.matching.solver.columns import (
 )
 from services.matching.solver.compiled import inlined
 from services.matching.solver.distance import way_km
+from services.matching.solver.edges import NEEDS_IN_FULL
 from services.matching.solver.graph import Longs
 
 way_between = inlined(way_km)
@@ -148,7 +149,7 @@ def breaks(
             found |= TRIED_BIT if barred[index] & 1 == 0 else EXCLUSION_BIT
     if place_numbers[j, FREE] < 1:
         found |= CAPACITY_BIT
-    if place_numbers[j, UNTIL] < numbers[i, EARLIEST]:
+    if numbers[i, EARLIEST] < place_numbers[j, FROM] or place_numbers[j, UNTIL] < numbers[i, EARLIEST]:
         found |= AVAILABILITY_BIT
     if place_numbers[j, LONG_TRAINING] != 0:
         found |= LONG_TRAINING_BIT
@@ -225,9 +226,9 @@ def points_of(
     both_known = numbers[i, HOURS_KNOWN] != 0 and place_numbers[j, HOURS_KNOWN] != 0
     if both_known and not hours_apart(measures, place_measures, i, j):
         found += w[W_HOURS]
-    if w[W_NEEDS] > 0 and numbers[i, NEED_COUNT] > 0:
+    if w[W_NEEDS] > 0:
         both = count_common(sets, place_sets, segment, i, j, NEED)
-        found += round_half_even(w[W_NEEDS] * (both / numbers[i, NEED_COUNT]))
+        found += round_half_even(w[W_NEEDS] * min(1.0, both / NEEDS_IN_FULL))
     return max(1, found)  # type: ignore[no-any-return]
 
 

@@ -2,8 +2,9 @@
 
 Job: solve with the best edges of each candidate, look with the prices found for edges that were left out
 and are worth more than their duals, put them in, mend, and look again until there are none. Guarantee: the
-solution is the best over all pairs that the rules allow, proven: every edge that is there by `certificate`,
-every edge that is not by the last look, which found nothing. It makes no proposals and names no reasons.
+solution is the best over all pairs that the rules allow, proven: what the edges that are there show by
+`certificate`, every pair that is no edge by a look at all of them at the end. It makes no proposals and
+names no reasons.
 
 A candidate is only looked at again if something was left out that could be worth more than their `u`:
 prices are never below nothing.
@@ -29,9 +30,11 @@ from services.matching.solver.near import (
     all_edges,
     best_edges,
     doubtful,
+    overlooked,
     worth_asking,
 )
 from services.matching.solver.optimum import approach, best_of, offset_of, solve_graph
+from services.matching.solver.pool import NotProven
 from services.matching.solver.repair import add_rows, ask, mend
 from services.matching.solver.ties import break_ties
 
@@ -83,6 +86,8 @@ def solve_columns(columns: Columns, most: int = MOST_EDGES) -> Solved:
     graph, looks = price(columns, ground, best, graph, state, frontier)
     break_ties(graph, state, frontier)
     prove(graph, state)
+    if overlooked(columns, ground, graph, state.u, state.p):
+        raise NotProven("a pair that was left out is worth more than its duals")
     return Solved(columns, ground, candidates, places, graph, state, frontier, offset, looks)
 
 

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.matching.solver.columns import CODES, EVER, REASONS, SEGMENTS, Asked, Columns, Offers, Seekers
+from services.matching.solver.columns import (
+    CODES,
+    FREE,
+    FROM,
+    LONG_TRAINING,
+    OFFER_NUMBERS,
+    REASONS,
+    SEEKER_NUMBERS,
+    SEGMENTS,
+    Asked,
+    Columns,
+    Offers,
+    Seekers,
+)
 from services.matching.solver.near import rules_in_the_way
 from services.matching.solver.pricing import solve_columns, solve_whole
 from services.matching.solver.session import Session
@@ -18,10 +31,12 @@ SIZE = 3
 
 def rehearse() -> None:
     """Solve a pool of three candidates who all want the same place first, and change it a little."""
-    numbers, place_numbers = np.ones((SIZE, 13), np.int64), np.ones((SIZE, 10), np.int64)
-    place_numbers[:, 5] = EVER
-    place_numbers[:, 7] = 0
-    place_numbers[:, 8] = np.arange(1, SIZE + 1)
+    numbers, place_numbers = (
+        np.ones((SIZE, SEEKER_NUMBERS), np.int64),
+        np.ones((SIZE, OFFER_NUMBERS), np.int64),
+    )
+    place_numbers[:, FROM] = place_numbers[:, LONG_TRAINING] = 0
+    place_numbers[:, FREE] = np.arange(1, SIZE + 1)
     measures = np.tile(np.array([1.0, 0.0, 0.0, 0.0, 9.0, 5.0, 5.0]), (SIZE, 1))
     sets = np.zeros((SIZE, len(SEGMENTS)), np.uint64)
     columns = Columns(

@@ -17,7 +17,7 @@ import numpy as np
 
 from services.matching.solver.compiled import inlined, searching
 from services.matching.solver.frontier import DONE, STAMP, Frontier, begin, seen
-from services.matching.solver.graph import Bools, Graph, Ints, Longs, State, attach, detach
+from services.matching.solver.graph import Bools, Graph, Ints, Longs, State, attach, detach, list_one, unlist
 
 STEPS_PER_EDGE = 20
 NOWHERE = -1
@@ -46,26 +46,29 @@ def _make_room(
 ) -> tuple[int, int, int]:
     """A way to make room at `j` by moving later candidates: its end, who goes without, and the steps.
 
+    Whoever is on a place's list is later, or `i`: those who stay have been taken off the lists.
     The ways that end are: at `home`, where candidate `i` leaves an opening; and if `i` may leave that
     empty, at any opening that nobody holds, or with somebody who loses nothing by being without.
     """
     steps, at = 0, q.size[DONE]
     _mark(q, j, i, 0, NOWHERE)
+    if may_leave and s.held[j] < g.capacity[j]:
+        return j, NOWHERE, steps
     while at < q.size[DONE]:
         x = q.done[at]
         at += 1
-        if x == home or (may_leave and s.held[x] < g.capacity[x]):
-            return x, NOWHERE, steps
         k = s.first[x]
         while k >= 0:
             steps += 1
-            if g.rank[k] > g.rank[i]:
-                if may_leave and s.u[k] == 0:
-                    return x, k, steps
-                for e in range(t.start[k], t.start[k + 1]):
-                    steps += 1
-                    if not seen(q, t.to[e]):
-                        _mark(q, t.to[e], k, t.worth[e], x)
+            if may_leave and s.u[k] == 0:
+                return x, k, steps
+            for e in range(t.start[k], t.start[k + 1]):
+                steps += 1
+                y = t.to[e]
+                if not seen(q, y):
+                    _mark(q, y, k, t.worth[e], x)
+                    if y == home or (may_leave and s.held[y] < g.capacity[y]):
+                        return y, NOWHERE, steps
             k = s.next[k]
     return NOWHERE, NOWHERE, steps
 
@@ -137,43 +140,60 @@ def _move(s: State, q: Frontier, t: Tight, i: int, j: int, end: int, without: in
     attach(s, i, j, _worth(t, i, j))
 
 
+@inlined
+def _settle_one(g: Graph, s: State, q: Frontier, t: Tight, places: Ints, i: int) -> int:
+    """Give candidate `i` the first place that they can have; gives the steps."""
+    home = s.at[i]
+    count = _earlier(g, t, i, home, places)
+    # An opening with a price may be left only if somebody comes to it; that is seen when it matters.
+    to_fill = home >= 0 and s.p[home] > 0
+    may_leave, seen_to, all_steps = True, not to_fill, 0
+    begin(q)
+    for index in range(count):
+        j = places[index]
+        if seen(q, j):
+            continue
+        end, without, steps = _make_room(g, s, q, t, i, j, home, may_leave)
+        all_steps += steps + 1
+        if end >= 0 and end != home and not seen_to:
+            first, comes, _, steps = _refill(g, s, q, i, home)
+            may_leave, seen_to = first >= 0 or comes >= 0, True
+            begin(q)
+            end, without, again = _make_room(g, s, q, t, i, j, home, may_leave)
+            all_steps += steps + again
+        if end < 0:
+            continue
+        _move(s, q, t, i, j, end, without)
+        if to_fill and end != home:
+            _, comes, x, steps = _refill(g, s, q, i, home)
+            all_steps += steps
+            while True:
+                if s.at[comes] >= 0:
+                    detach(s, comes)
+                attach(s, comes, x, _worth(t, comes, x))
+                if x == home:
+                    break
+                comes, x = q.via[x], q.towards[x]
+        break
+    return all_steps
+
+
 @searching
-def _choose(g: Graph, s: State, q: Frontier, t: Tight, order: Longs, places: Ints, left: int) -> int:
+def _choose(
+    g: Graph, s: State, q: Frontier, t: Tight, order: Longs, places: Ints, stays: Bools, left: int
+) -> int:
+    # Who stays where they are is on no list while the others choose, so that nobody looks at them again.
+    for i in range(len(stays)):
+        if stays[i] and s.at[i] >= 0:
+            unlist(s, i)
     for i in order:
-        if left <= 0:
-            return 0
-        home = s.at[i]
-        count = _earlier(g, t, i, home, places)
-        # An opening with a price may be left only if somebody comes to it; that is seen when it matters.
-        to_fill = home >= 0 and s.p[home] > 0
-        may_leave, seen_to = True, not to_fill
-        begin(q)
-        for index in range(count):
-            j = places[index]
-            if seen(q, j):
-                continue
-            end, without, steps = _make_room(g, s, q, t, i, j, home, may_leave)
-            if end >= 0 and end != home and not seen_to:
-                first, comes, _, more = _refill(g, s, q, i, home)
-                may_leave, seen_to = first >= 0 or comes >= 0, True
-                begin(q)
-                end, without, again = _make_room(g, s, q, t, i, j, home, may_leave)
-                steps += more + again
-            left -= steps + 1
-            if end < 0:
-                continue
-            _move(s, q, t, i, j, end, without)
-            if to_fill and end != home:
-                _, comes, x, steps = _refill(g, s, q, i, home)
-                left -= steps
-                while True:
-                    if s.at[comes] >= 0:
-                        detach(s, comes)
-                    attach(s, comes, x, _worth(t, comes, x))
-                    if x == home:
-                        break
-                    comes, x = q.via[x], q.towards[x]
-            break
+        if left > 0:
+            left -= _settle_one(g, s, q, t, places, i)
+        if s.at[i] >= 0:
+            unlist(s, i)
+    for i in range(len(stays)):
+        if s.at[i] >= 0:
+            list_one(s, i)
     return left
 
 
@@ -206,4 +226,4 @@ def break_ties(g: Graph, s: State, q: Frontier) -> bool:
     places = np.empty(_find_tight(g, s, tight, found), np.int32)
     some = np.flatnonzero(found)
     order = some[np.argsort(g.rank[some], kind="stable")]
-    return _choose(g, s, q, tight, order, places, STEPS_PER_EDGE * edges + 1000) > 0
+    return _choose(g, s, q, tight, order, places, ~found, STEPS_PER_EDGE * edges + 1000) > 0
