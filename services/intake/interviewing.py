@@ -18,7 +18,7 @@ from services.intake.documents import CaseFile, State
 from services.intake.people import HideWhereabouts, along, reachable, read_contact
 from services.intake.preparing import assigned
 from services.intake.referral import age_fits
-from services.intake.rules import born_on
+from services.intake.rules import born_on, done_on
 from services.intake.settling import location_of
 from shared.contracts.intake import Contact, Profile
 from shared.contracts.intake_commands import ChangeWishes, RecordInterview
@@ -70,9 +70,15 @@ def record_interview(
         **learned.case,
         **caseworker,
         "profile": profile,
-        "done": work.with_kind_done("interview", work.day(said.held_on, "held_on")),
+        "done": work.with_kind_done("interview", work.day(said.held_on or _held_before(work), "held_on")),
     }
     return work.decision(changes, *learned.told, *told, others=learned.rows, timers=learned.timers)
+
+
+def _held_before(work: Casework) -> date | None:
+    """The day of the interview that is told more of now: it stays, unless another is said."""
+    interview = next(step for step in work.rules.preparation if step.kind == "interview")
+    return done_on(work.case, interview, work.today)
 
 
 def _profile(case: CaseFile, said: RecordInterview) -> Profile:

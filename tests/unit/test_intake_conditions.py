@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -96,3 +97,13 @@ def test_whose_address_is_secret_is_not_asked_for_it() -> None:
     story = Story("foreningspraktik", candidate__postcode=None, candidate__protected=True)
     assert (lacks(story), story.case.location) == ({}, None)
     assert isinstance(story.state.person, Person) and story.state.person.postcode is None
+
+
+def test_an_interview_that_more_is_told_of_was_held_when_it_was_unless_another_day_is_said() -> None:
+    story = Story("foreningspraktik", candidate__target_group=None)
+    held = story.today - timedelta(days=5)
+    told(story, held_on=held.isoformat())
+    told(story, target_group="unemployed")
+    assert [one.on for one in story.case.done] == [held]
+    told(story, held_on=story.today.isoformat())
+    assert [one.on for one in story.case.done] == [story.today]

@@ -7,6 +7,7 @@ country, and asked again each day.
 from __future__ import annotations
 
 import gc
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from shared.contracts.intake_commands import (
 )
 from shared.messages import Refused
 from tests.unit.intake_gates import GATES
-from tests.unit.intake_story import HOME, PROGRAMMES, Story
+from tests.unit.intake_story import GROUPS, HOME, PROGRAMMES, Story
 
 KIND = "police_certificate"
 DAYS = st.dates(date(2026, 1, 1), date(2027, 12, 31))
@@ -40,9 +41,12 @@ def begun(
     ordered: bool = False,
     valid_days: int | None = None,
     available_in: int | None = None,
+    unsaid: Collection[str] = (),
 ) -> Story:
-    """A case opened that day on which some of the preparation has been done already."""
-    story = Story(programme, born=born, now=datetime(on.year, on.month, on.day, 9, tzinfo=UTC))
+    """A case opened that day on which some of the preparation has been done already; of the candidate the
+    referral left out what is `unsaid`."""
+    left_out = {f"candidate__{name}": None for name in unsaid}
+    story = Story(programme, born=born, now=datetime(on.year, on.month, on.day, 9, tzinfo=UTC), **left_out)
     for code in GATES[programme]:
         try:
             if code in done:
@@ -76,8 +80,14 @@ def live(story: Story, plan: dict[str, dict[str, Any]]) -> None:
         doing = next((code for code in to_do if code in possible), None)
         ordering = next((code for code in to_order if code in possible), None)
         if doing is not None:
-            if possible[doing] == "birth_date":
-                story.tell("birth_date")
+            lacks = possible[doing]
+            told = {
+                "birth_date": "1990-05-05",
+                "postcode": "2630",
+                "target_group": GROUPS[story.case.programme],
+            }
+            if lacks in told:
+                story.send(RecordInterview.model_validate({"case_id": story.id, lacks: told[lacks]}))
             else:
                 story.do(doing)
             to_do.remove(doing)
@@ -97,6 +107,7 @@ def live(story: Story, plan: dict[str, dict[str, Any]]) -> None:
     ordered=st.booleans(),
     valid_days=st.none() | st.integers(0, 60),
     available_in=st.none() | st.integers(0, 60),
+    unsaid=st.sets(st.sampled_from(["postcode", "target_group"])),
 )
 def test_doing_what_it_lists_on_its_days_makes_the_start_possible_on_its_day_and_not_before(
     programme: str, on: date, done: set[str], **more: Any
