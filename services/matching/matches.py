@@ -23,7 +23,7 @@ from services.matching.effects import (
     waiting_again,
     with_tried,
 )
-from services.matching.rules import agreement_of, check_codes
+from services.matching.rules import agreement_of, check_codes, within_period
 from shared.contracts.followup import PlacementEnded
 from shared.contracts.matching import (
     AgreeMatch,
@@ -82,6 +82,8 @@ def agree(state: State, message: Message, rules: Programmes, now: datetime) -> D
     if place.state == "withdrawn" or proposal.id in place.over:
         raise Refused("place_gone")
     agreement = agreement_of(body, rules_of(proposal, rules), rules.codes)
+    if "availability" not in proposal.broken:
+        within_period(agreement, rows.case.profile, place.offer)
     match = match_id(proposal.case_id, proposal.round)
     event = MatchAgreed(
         **about(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from services.matching.documents import Agreement, Asked, CaseFile, Place
+from shared.contracts.intake import PlaceOffered, Profile
 from shared.contracts.matching import AgreeMatch
 from shared.contracts.model import Hours, Party
 from shared.messages import Refused
@@ -96,6 +97,21 @@ def _duration(starts_on: date, ends_on: date | None, rules: Rules) -> None:
     _within("ends_on", "weeks_min", (days + 1) / 7, frame.weeks_min, below=True)
     if frame.weeks_max is not None:
         _within("ends_on", "weeks_max", days / 7, frame.weeks_max)
+
+
+def within_period(agreement: Agreement, profile: Profile, offer: PlaceOffered) -> None:
+    """The match lies in the time that candidate and place are there: a place with a last day has no open end.
+
+    Raises `Refused`: `outside_period`, with `limit` and `allowed`.
+    """
+    last = agreement.ends_on or date.max
+    for field, limit, allowed, outside in (
+        ("starts_on", "candidate_available_from", profile.available_from, agreement.starts_on.__lt__),
+        ("starts_on", "place_available_from", offer.available_from, agreement.starts_on.__lt__),
+        ("ends_on", "place_available_to", offer.available_to, last.__gt__),
+    ):
+        if allowed is not None and outside(allowed):
+            raise Refused("outside_period", field=field, limit=limit, allowed=allowed.isoformat())
 
 
 def _within(field: str, limit: str, value: float, allowed: float, *, below: bool = False) -> None:

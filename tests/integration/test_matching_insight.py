@@ -11,7 +11,7 @@ import pytest
 from services.matching.metrics import NOT_SOLVED
 from services.matching.overview import overview
 from shared.programmes import load
-from tests.integration.matching_service import PROGRAMME, UNIT, Matching, matching_service
+from tests.integration.matching_service import PROGRAMME, UNIT, Matching, agreement, matching_service
 from tests.servers.postgres import Databases
 
 POOL = {"unit": UNIT, "programme": PROGRAMME}
@@ -206,3 +206,19 @@ async def test_the_pages_show_it_in_words(matching: Matching) -> None:
             "/matching/what-if?lang=da", data={**POOL, "capacity": "1", "industries[]": "care"}
         )
     assert answer.status_code == 200 and "ville" in answer.text
+
+
+async def test_a_match_is_agreed_within_the_days_of_its_place_and_the_page_names_them(
+    matching: Matching,
+) -> None:
+    await matching.case()
+    await matching.place(available_from="2026-12-05", available_to="2027-01-15")
+    await matching.settle()
+    proposal = await matching.accepted()
+    shown = await page(matching, f"/matching/proposals/{proposal.id}", lang="da")
+    assert "Tidligst 5. december 2026" in shown and "Senest 15. januar 2027" in shown
+    early = await matching.ask(agreement(proposal.id))
+    late = await matching.ask(agreement(proposal.id, starts_on="2026-12-05"))
+    limits = [one.refusal.values["limit"] for one in (early, late) if one.refusal is not None]
+    assert limits == ["place_available_from", "place_available_to"]
+    await matching.done(agreement(proposal.id, starts_on="2026-12-05", ends_on="2027-01-15"))

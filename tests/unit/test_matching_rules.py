@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from services.matching.documents import CaseFile, Hold, Place
-from services.matching.rules import agreement_of, who_is_asked
+from services.matching.documents import Agreement, CaseFile, Hold, Place
+from services.matching.rules import agreement_of, who_is_asked, within_period
 from shared.contracts.intake import PlaceOffered, Profile
 from shared.contracts.matching import AgreeMatch
 from shared.contracts.model import Party
@@ -156,3 +156,52 @@ def test_when_a_place_shrinks_the_agreed_keep_their_openings_and_then_the_oldest
     gone = place(capacity=3, held=(old, agreed, new)).model_copy(update={"state": "withdrawn"})
     assert gone.over == (old.proposal_id, new.proposal_id)
     assert gone.free == place(capacity=1, held=(old, agreed, new)).free == 0
+
+
+@pytest.mark.parametrize(
+    ("profile", "offer", "agreed", "field", "limit", "allowed"),
+    [
+        ({"available_from": "2026-12-02"}, {}, {}, "starts_on", "candidate_available_from", "2026-12-02"),
+        ({}, {"available_from": "2026-12-02"}, {}, "starts_on", "place_available_from", "2026-12-02"),
+        ({}, {"available_to": "2027-01-30"}, {}, "ends_on", "place_available_to", "2027-01-30"),
+        (
+            {},
+            {"available_to": "2027-01-30"},
+            {"ends_on": None},
+            "ends_on",
+            "place_available_to",
+            "2027-01-30",
+        ),
+    ],
+)
+def test_an_agreement_outside_the_time_of_candidate_and_place_is_refused_with_its_limit(
+    profile: dict[str, Any],
+    offer: dict[str, Any],
+    agreed: dict[str, Any],
+    field: str,
+    limit: str,
+    allowed: str,
+) -> None:
+    with pytest.raises(Refused) as refused:
+        in_period(profile, offer, agreed)
+    found = refused.value
+    assert (found.code, found.field, found.values["limit"], found.values["allowed"]) == (
+        *("outside_period", field, limit),
+        allowed,
+    )
+
+
+def test_the_first_and_the_last_day_of_candidate_and_place_are_days_of_the_match() -> None:
+    days = {"available_from": "2026-12-01"}
+    in_period(days, days | {"available_to": "2027-01-31"}, {})
+    in_period(days, days, {"ends_on": None})
+
+
+def in_period(profile: dict[str, Any], offer: dict[str, Any], agreed: dict[str, Any]) -> None:
+    days = {"starts_on": "2026-12-01", "ends_on": "2027-01-31", "hours_per_week": 6}
+    offered = place().offer.model_dump() | offer
+    within_period(
+        Agreement.model_validate(days | agreed),
+        Profile.model_validate(profile),
+        PlaceOffered.model_validate(offered),
+    )
