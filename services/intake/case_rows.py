@@ -1,9 +1,10 @@
 """Which rows a message about a case concerns, where it is more than the case.
 
 Guarantee: looked up for a whole batch in one statement each, without locks; the workflow compares what may
-have changed since and raises `Stale`. A closed unit is among the rows of a referral, an open one is not: so
-many referrals a minute do not queue for one row. One that was under way when its unit closed opens its case
-there, and the look that follows each closing hands it over.
+have changed since and raises `Stale`. A unit that is closed, or is to be, is among the rows of a referral and
+of a case that is opened again; an open one is not, so that many referrals a minute do not queue for one row.
+One that was under way when its unit closed opens its case there, and the look that follows each closing
+hands it over.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.fields import said_text
 from services.intake.interviewing import tells_of_candidate
 from services.intake.referral import partner_of
-from shared.contracts.intake_commands import RecordInterview
+from shared.contracts.intake_commands import RecordInterview, ReopenCase
 from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
@@ -28,15 +29,20 @@ Rows = dict[str, UUID]
 
 
 async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Refs]:
-    """The rows of interviews that tell of people, of matches, and of certificates' clocks, by message."""
+    """The rows of interviews that tell of people, of matches, of certificates' clocks, and of what is opened
+    again where a unit closes, by message."""
     asking = [m.body.case_id for m in messages if isinstance(m.body, RecordInterview) and _of_people(m.body)]
     people = await _people(connection, asking) if asking else {}
     merged = await _merged(connection, [one["person"] for one in people.values()]) if people else {}
+    over = [m.body.case_id for m in messages if isinstance(m.body, ReopenCase)]
+    closing = await _closing_of(connection, over) if over else {}
     found: dict[UUID, Refs] = {}
     for message in messages:
         match message.body:
             case RecordInterview() as said if _of_people(said) or said.caseworker is not None:
                 found[message.id] = _interview(message, said, people.get(said.case_id, {}), merged)
+            case ReopenCase(case_id=case_id) if case_id in closing:
+                found[message.id] = {"case": case_id, "unit": closing[case_id]}
             case MatchAgreed() as agreed:
                 # The place says which certificates it asks for.
                 found[message.id] = {"case": agreed.case_id, "place": agreed.place_id}
@@ -90,22 +96,33 @@ async def _merged(connection: Connection, people: Sequence[UUID]) -> dict[UUID, 
 
 
 async def of_referrals(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Rows]:
-    """The partner that a referral names, and its unit where that is closed, by message."""
+    """The partner that a referral names, and its unit where that is closed or is to be, by message."""
     documents = {m.id: m.body.referral for m in messages if isinstance(m.body, RegisterReferral)}
     units = {unit for one in documents.values() if (unit := said_text(one, "unit")) is not None}
-    closed = await _closed(connection, units) if units else {}
-    return {id_: _beside(document, closed) for id_, document in documents.items()}
+    closing = await _closing(connection, units) if units else {}
+    return {id_: _beside(document, closing) for id_, document in documents.items()}
 
 
-def _beside(document: Mapping[str, Any], closed: Mapping[str, UUID]) -> Rows:
-    partner, unit = partner_of(document), closed.get(said_text(document, "unit") or "")
+def _beside(document: Mapping[str, Any], closing: Mapping[str, UUID]) -> Rows:
+    partner, unit = partner_of(document), closing.get(said_text(document, "unit") or "")
     return {name: id_ for name, id_ in (("partner", partner), ("unit", unit)) if id_ is not None}
 
 
-async def _closed(connection: Connection, units: set[str]) -> dict[str, UUID]:
+async def _closing(connection: Connection, units: set[str]) -> dict[str, UUID]:
     # A text that PostgreSQL cannot hold is no unit either.
     names = sorted(unit for unit in units if "\x00" not in unit and unit.isprintable())
     rows = await connection.fetch(
-        "SELECT unit, id FROM unit_file WHERE unit = ANY($1::text[]) AND state = 'closed'", names
+        "SELECT unit, id FROM unit_file WHERE unit = ANY($1::text[]) AND doc ->> 'handed_to' IS NOT NULL",
+        names,
     )
     return {row["unit"]: row["id"] for row in rows}
+
+
+async def _closing_of(connection: Connection, cases: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The units of these cases that are closed or are to be, by case."""
+    rows = await connection.fetch(
+        "SELECT c.id, u.id AS unit FROM case_file c JOIN unit_file u ON u.unit = c.unit "
+        "WHERE c.id = ANY($1::uuid[]) AND u.doc ->> 'handed_to' IS NOT NULL",
+        sorted(set(cases)),
+    )
+    return {row["id"]: row["unit"] for row in rows}

@@ -28,7 +28,7 @@ from services.intake.fields import (
     said_text,
 )
 from services.intake.national_id import birth_date_of, compact, is_possible
-from services.intake.registers import Agreement, Partner
+from services.intake.registers import Agreement, Partner, UnitFile, ends_with
 from shared.contracts.referral import Referral, SchoolPreconditions
 from shared.language import LANGUAGES
 from shared.programmes import Programmes, Rules, Unit, UnknownRulesVersion
@@ -89,14 +89,14 @@ def judge(
     envelope_faults: Collection[str] = (),
     permitted_units: Collection[str] | None = None,
     partner: Partner | None = None,
-    unit_closed: bool = False,
+    unit: UnitFile | None = None,
 ) -> Judged:
     """Everything there is to say about a referral, by the rules of the day on which it was made.
 
     `permitted_units` None: the sender may refer to any. `partner` is the one that the document names, if it
-    is registered.
+    is registered; `unit` its unit, where that is closed or is to be.
     """
-    reading = _Reading(document, programmes, now, partner, unit_closed=unit_closed)
+    reading = _Reading(document, programmes, now, partner, unit)
     for attribute in envelope_faults:
         reading.fault(MALFORMED, attribute)
     cleaned = reading.read(permitted_units)
@@ -113,14 +113,13 @@ class _Reading(FieldReader):
         programmes: Programmes,
         now: datetime,
         partner: Partner | None,
-        *,
-        unit_closed: bool,
+        unit: UnitFile | None,
     ) -> None:
         super().__init__(document, programmes.codes)
         self.programmes = programmes
         self.now = now
         self.partner = partner
-        self.unit_closed = unit_closed
+        self.unit = unit
 
     def read(self, permitted_units: Collection[str] | None) -> dict[str, Any]:
         top = self.document
@@ -167,7 +166,7 @@ class _Reading(FieldReader):
             return None
         if permitted is not None and unit not in permitted:
             self.fault("not_permitted", "unit")
-        if self.unit_closed:
+        if self.unit is not None and self.unit.state == "closed":
             self.fault("unit_closed", "unit")
         return self.programmes.units[unit]
 
@@ -182,6 +181,12 @@ class _Reading(FieldReader):
         if programme not in place.programmes:
             self.fault("programme_not_in_unit", "programme")
             return None
+        if (
+            self.unit is not None
+            and self.unit.state == "open"
+            and ends_with(self.unit, programme, self.programmes)
+        ):
+            self.fault("programme_ends_with_unit", "programme")
         try:
             return self.programmes.rules(programme, place.id, on)
         except UnknownRulesVersion:

@@ -73,7 +73,7 @@ def take_referral(
         envelope_faults=message.envelope_faults,
         permitted_units=message.actor.units if message.actor is not None else None,
         partner=state.partner,
-        unit_closed=state.unit is not None and state.unit.state == "closed",
+        unit=state.unit,
     )
     if judged.referral is None:
         return _refused(state, secrets, message, text, programmes, now, judged.faults, holds=False)

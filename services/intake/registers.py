@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts.model import Code, FreeText, Identity, Value
+from shared.programmes import Programmes
 
 
 class Agreement(Value):
@@ -110,6 +111,16 @@ class UnitFile(Value):
     closed_on: date | None = None
     handed_to: str | None = None
     new_caseworker: UUID | None = None
+
+
+def ends_with(unit: UnitFile | None, programme: str, programmes: Programmes) -> bool:
+    """Whether what is begun in a programme now would be left without an owner.
+
+    So it is where the unit is closed or is to be, and the one that takes over does not have the programme.
+    """
+    if unit is None or unit.handed_to is None:
+        return False
+    return programme not in programmes.unit(unit.handed_to).programmes
 
 
 class Enquiry(Value):

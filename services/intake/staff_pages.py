@@ -126,11 +126,14 @@ def _units(host: Host) -> None:
                 kept = stored.unit if stored else UnitFile(id=unit_row(id_), unit=id_)
                 left = await staff_queries.left_in(connection, id_)
                 rows.append((id_, name, kept, left, await staff_queries.colleagues(connection, {id_})))
+            stays = await staff_queries.not_handed_over(connection, actor.units, programmes)
         return host.pages.render(
             request,
             "units.html",
             actor=actor,
             rows=rows,
+            stays=stays,
+            programme_words=programme_words(programmes),
             unit_names={unit.id: unit.name for unit in programmes.units.values()},
             may_close="project_manager" in actor.roles,
         )

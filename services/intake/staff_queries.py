@@ -12,6 +12,7 @@ from services.intake.documents import Person
 from services.intake.registers import Staff, UnitFile
 from services.intake.staffing import stands_in_for
 from shared.postgres import Connection
+from shared.programmes import Programmes
 
 
 class Colleague(NamedTuple):
@@ -95,3 +96,23 @@ async def left_in(connection: Connection, name: str) -> dict[str, int]:
         )
         for kind, left in LEFT.items()
     }
+
+
+async def not_handed_over(
+    connection: Connection, units: Collection[str], programmes: Programmes
+) -> dict[str, dict[str, int]]:
+    """The cases that a closed unit still has because the one that took over lacks their programme: how many,
+    by unit and programme."""
+    rows = await connection.fetch(
+        "SELECT c.unit, c.programme, u.doc ->> 'handed_to' AS handed_to, count(*) AS n "
+        "FROM unit_file u JOIN case_file c ON c.unit = u.unit "
+        "WHERE u.unit = ANY($1::text[]) AND u.state = 'closed' AND c.doc IS NOT NULL AND c.state <> $2 "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2",
+        sorted(units),
+        ERASED,
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in rows:
+        if row["programme"] not in programmes.unit(row["handed_to"]).programmes:
+            found.setdefault(row["unit"], {})[row["programme"]] = row["n"]
+    return found

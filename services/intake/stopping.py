@@ -13,6 +13,7 @@ from services.intake import telling
 from services.intake.casework import Casework, age_clock
 from services.intake.certifying import clocks_of
 from services.intake.documents import CaseFile, State
+from services.intake.registers import ends_with
 from services.intake.rules import missing
 from services.intake.settling import (
     Events,
@@ -25,7 +26,7 @@ from services.intake.settling import (
 from shared.contracts.intake import CaseClosed, CasePaused, CaseResumed, CaseWithdrawn
 from shared.contracts.intake_commands import DeclineCandidate, PauseCase, ReopenCase, WithdrawCase
 from shared.contracts.model import Event
-from shared.messages import Decision, Message, Refused
+from shared.messages import Decision, Message, Refused, Stale
 from shared.programmes import Programmes
 
 NOTHING_HELD: Events = ()
@@ -93,11 +94,18 @@ def decline(state: State, message: Message, programmes: Programmes, now: datetim
 
 
 def reopen(state: State, message: Message, programmes: Programmes, now: datetime) -> Decision[State]:
-    """What was over goes on in a new round; the clocks of its certificates run again."""
+    """What was over goes on in a new round; the clocks of its certificates run again.
+
+    Where its unit closes it goes on only if the unit that takes over could have it.
+    """
     said = message.body
     assert isinstance(said, ReopenCase)
     work = Casework(state, programmes, now)
     work.check_codes({"reason": ("reopen_reasons", [said.reason])})
+    if state.unit is not None and state.unit.unit != work.case.unit:
+        raise Stale("the unit of the case")
+    if ends_with(state.unit, work.case.programme, programmes):
+        raise Refused("programme_ends_with_unit")
     fresh = {"reason": said.reason, "support": None, "heard_by": None}
     case, events = begin_round(work.case.model_copy(update=fresh), work.rules, work.today)
     timers = clocks_of(case, work.rules, work.unit.time_zone)

@@ -15,7 +15,7 @@ from uuid import UUID
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from services.intake import case_list_queries, due_queries, enquiry_list
+from services.intake import case_list_queries, due_queries, enquiry_list, staff_queries
 from services.intake.documents import CaseFile
 from services.intake.due_pages import seen_to
 from services.intake.due_queries import Line
@@ -25,6 +25,7 @@ from shared.hosting import Host
 from shared.language import Words
 from shared.messages import Actor
 from shared.postgres import Connection
+from shared.programmes import Programmes
 
 MOST = 30
 MOST_READ = 200
@@ -63,7 +64,7 @@ async def items(host: Host, connection: Connection, actor: Actor, language: str)
         found.append(_item(text, f"/intake/{one.of}s/{one.id}", one.on, today, one.person_id))
     enquiries = await enquiry_list.waiting(connection, actor.units)
     found += enquiry_list.today_items(enquiries, words, today)
-    found += await _for_managers(connection, actor, words, now, today)
+    found += await _for_managers(connection, actor, words, now, today, programmes)
     found += await _unowned(connection, actor.units, words, today)
     found.sort(key=lambda one: (ORDER.index(one["urgency"]), one["due_at"]))
     shown = found if len(found) <= MOST else found[: MOST - 1]
@@ -108,15 +109,19 @@ def _certificate(host: Host, line: Line, words: Words, language: str, now: datet
 
 
 async def _for_managers(
-    connection: Connection, actor: Actor, words: Words, now: datetime, today: date
+    connection: Connection, actor: Actor, words: Words, now: datetime, today: date, programmes: Programmes
 ) -> list[dict[str, Any]]:
     if "project_manager" not in actor.roles:
         return []
     looks = await due_queries.broken_glass(connection, actor.units, now)
-    return [
+    found = [
         _item(words("today_list.glass"), f"/intake/people/{one.person_id}", today, today, one.person_id)
         for one in looks
     ]
+    stays = await staff_queries.not_handed_over(connection, actor.units, programmes)
+    count = sum(sum(one.values()) for one in stays.values())
+    text = words("today_list.not_handed_over", count=count)
+    return [*found, *([_item(text, "/intake/units", today, today)] if count else [])]
 
 
 async def _unowned(

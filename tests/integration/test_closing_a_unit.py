@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID, uuid4
 
@@ -9,7 +10,7 @@ import httpx
 
 from services.intake.closing import LookForLeft
 from shared.contracts.followup import PlacementStarted
-from shared.contracts.intake_commands import PauseCase, WithdrawCase
+from shared.contracts.intake_commands import PauseCase, ReopenCase, WithdrawCase
 from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import derived_id
 from shared.contracts.people_commands import CloseUnit, ErasePerson, RegisterRoleModel
@@ -29,7 +30,7 @@ from tests.integration.corps_story import (
     run_timers,
 )
 from tests.servers.corps import AALBORG, HJOERRING, actor, two_corps
-from tests.servers.intake import NOW, Intake, as_, browser, intake
+from tests.servers.intake import NOW, Intake, as_, browser, intake, referral
 
 __all__ = ["browser", "intake", "two_corps"]
 
@@ -211,3 +212,34 @@ async def test_a_planned_closing_is_called_off_on_its_page(
     await run_timers(intake)
     state = "SELECT state FROM unit_file WHERE id = $1"
     assert await intake.pool.fetchval(state, derived_id("unit", AALBORG)) == "open"
+
+
+async def test_what_the_other_unit_has_no_programme_for_is_refused_before_and_shown_after_the_day(
+    two_corps: Programmes, intake: Intake, browser: httpx.AsyncClient
+) -> None:
+    owner = await registered(intake, "Bent", HJOERRING)
+    case_id, over = await mentored(intake, "open"), await mentored(intake, "over")
+    await ask(intake, WithdrawCase(case_id=over, reason="moved"))
+    day = NOW.date() + timedelta(days=7)
+    planned = CloseUnit(unit=AALBORG, hand_over_to=HJOERRING, caseworker=owner, closes_on=day)
+    assert (await ask(intake, planned)).kind == "done"
+    other = intake.host.service.programmes.units[HJOERRING].model_copy(
+        update={"programmes": ("foreningspraktik",)}
+    )
+    # The other unit loses the programme meanwhile.
+    units = {**intake.host.service.programmes.units, HJOERRING: other}
+    programmes = replace(intake.host.service.programmes, units=units)
+    intake.host.service = replace(intake.host.service, programmes=programmes)
+    document = referral("late", programme="mentorskab", unit=AALBORG, candidate__target_group=None)
+    (late,) = await intake.take(intake.of_kafka(document))
+    assert [one["code"] for one in late.answer["reasons"]] == ["programme_ends_with_unit"]
+    again = await ask(intake, ReopenCase(case_id=over, reason="wants_again"))
+    assert (again.kind, again.reason) == ("refused", "programme_ends_with_unit")
+    await intake.pool.execute("UPDATE timer SET due_at = $1 WHERE type = 'CloseOnTheDay'", NOW)
+    await run_timers(intake)
+    assert await intake.pool.fetchval("SELECT unit FROM case_file WHERE id = $1", case_id) == AALBORG
+    headers = as_(intake, "project_manager", units=(AALBORG, HJOERRING)) | {"Accept-Language": "en"}
+    page = await browser.get("/intake/units", headers=headers)
+    assert "Something was not handed over" in page.text and "2 cases" in page.text
+    today = await browser.get("/intake/fragments/today", headers=headers | {"Accept": "application/json"})
+    assert "/intake/units" in {one["href"] for one in today.json()}

@@ -17,7 +17,7 @@ from services.intake.fields import PLAIN_NUMBER, email_address, phone_number
 from services.intake.national_id import birth_date_of, compact, is_possible
 from services.intake.referral import Judged, canonical, judge, national_key
 from services.intake.referring import in_words
-from services.intake.registers import Agreement, Partner
+from services.intake.registers import Agreement, Partner, UnitFile
 from shared.programmes import load
 from tests.servers.intake import EXAMPLE, referral
 
@@ -212,7 +212,17 @@ def test_a_partner_of_another_unit_is_unknown_here() -> None:
 
 def test_a_closed_unit_takes_no_more_and_says_all_else_too() -> None:
     document = referral(channel="pigeon")
-    assert codes(document, unit_closed=True) == [("unit_closed", "unit"), ("unknown_channel", "channel")]
+    closed = closing(to="NO-3222").model_copy(update={"state": "closed"})
+    assert codes(document, unit=closed) == [("unit_closed", "unit"), ("unknown_channel", "channel")]
+
+
+def closing(to: str) -> UnitFile:
+    return UnitFile(id=uuid4(), unit="DK-0169", closed_on=date(2026, 12, 31), handed_to=to)
+
+
+def test_a_unit_that_is_to_close_takes_only_what_the_one_that_takes_over_has_too() -> None:
+    assert codes(EXAMPLE, unit=closing(to="DK-0169")) == []
+    assert codes(EXAMPLE, unit=closing(to="NO-3222")) == [("programme_ends_with_unit", "programme")]
 
 
 def test_a_referral_is_judged_by_the_day_on_which_it_was_made() -> None:
