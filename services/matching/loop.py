@@ -29,6 +29,7 @@ from services.matching.documents import CaseFile, PairFound, Place
 from services.matching.effects import asking_of, candidate_of, offered_of
 from services.matching.metrics import MATCH_SECONDS
 from services.matching.pools import Changed, Stage, is_solved, messages_of, put_up_all, send
+from services.matching.solver.best import judged
 from services.matching.solver.compiled import warm
 from services.matching.solver.pool import Solution
 from services.matching.solving import best_pairs
@@ -57,7 +58,10 @@ async def solve_pool(service: Service, pool: Changed) -> bool:
     def work() -> list[Message]:
         began = time.perf_counter()
         solution = best_pairs(
-            [candidate_of(case) for case in cases], [offered_of(place) for place in places], asking
+            [candidate_of(case) for case in cases],
+            [offered_of(place) for place in places],
+            asking,
+            judged,
         )
         MATCH_SECONDS.observe(time.perf_counter() - began)
         return messages_of(service, pairs_of(solution, cases, places), numbers)

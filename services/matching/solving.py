@@ -21,22 +21,28 @@ from shared.logs import where
 
 log = structlog.get_logger()
 
-Way = Callable[[Sequence[Candidate], Sequence[Offered], Asking], Solution]
-
-WAYS: Mapping[str, Way] = {
+WAYS: Mapping[str, Callable[..., Solution]] = {
     "priced": best.best_pairs,
     "whole": partial(best.best_pairs, solve=solve_whole),
-    "plain": best.best_pairs_plainly,
+    "plain": lambda *pool, judge: best.best_pairs_plainly(*pool),
 }
 """The quickest first. With all edges written down nothing is left to pricing, which takes hardly longer for a
 few thousand; the plain way shares nothing with the others, and takes minutes."""
 
 
-def best_pairs(candidates: Sequence[Candidate], places: Sequence[Offered], asking: Asking) -> Solution:
-    """The best solution. Raises `TooLarge` where sums would not be exact, `NotProven` if no way is proven."""
+def best_pairs(
+    candidates: Sequence[Candidate],
+    places: Sequence[Offered],
+    asking: Asking,
+    judge: best.Judge = best.unjudged,
+) -> Solution:
+    """The best solution; its pairs have reasons where they are `judged`, as those that are put forward are.
+
+    Raises `TooLarge` where sums would not be exact, `NotProven` if no way is proven.
+    """
     for name, way in WAYS.items():
         try:
-            return way(candidates, places, asking)
+            return way(candidates, places, asking, judge=judge)
         except NotProven as error:
             NOT_PROVEN.inc()
             log.error(

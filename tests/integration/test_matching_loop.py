@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -19,6 +20,7 @@ from services.matching.left_out import TELLING
 from services.matching.loop import SOLVING
 from services.matching.metrics import NOT_PROVEN
 from services.matching.pools import Changed, messages_of, put_up_all
+from services.matching.solver.edges import reasons
 from services.matching.solver.pool import NotProven
 from shared.contracts.matching import ProposePairs
 from shared.corridor import handle
@@ -282,10 +284,10 @@ async def test_a_pool_waits_for_its_first_rules_and_goes_with_its_definition(mat
 async def test_a_page_and_a_proposal_come_by_another_way_where_the_quick_one_is_not_proven(
     matching: Matching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unproven(*_: Any) -> Any:
+    def unproven(*_: Any, **__: Any) -> Any:
         raise NotProven
 
-    def too_slow(*_: Any) -> Any:
+    def too_slow(*_: Any, **__: Any) -> Any:
         raise AssertionError("the plain way is asked last")
 
     monkeypatch.setitem(solving.WAYS, "priced", unproven)
@@ -305,6 +307,26 @@ async def test_a_page_and_a_proposal_come_by_another_way_where_the_quick_one_is_
         ]
     assert [one.status_code for one in answers] == [200, 200, 200]
     assert NOT_PROVEN._value.get() > before
+
+
+async def test_reasons_are_worked_out_for_what_is_put_forward_alone(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[UUID] = []
+
+    def counted(candidate: Any, *rest: Any) -> Any:
+        asked.append(candidate.id)
+        return reasons(candidate, *rest)
+
+    monkeypatch.setattr("services.matching.solver.best.reasons", counted)
+    first, left = await matching.case(), await matching.case(profile=MORNINGS)
+    await matching.place(times=EVENINGS)
+    await matching.settle()
+    assert sorted(await matching.types()) == ["CaseUnmatched", "MatchProposed"]
+    assert (await matching.out()).reasons
+    async with matching.client(headers=matching.staff("coordinator")) as client:
+        assert (await client.get(f"/matching/api/cases/{left.case_id}/why")).status_code == 200
+    assert asked == [first.case_id]
 
 
 async def test_a_pool_that_is_handled_is_not_more_than_so_many_messages_at_once(

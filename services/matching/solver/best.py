@@ -29,14 +29,32 @@ from services.matching.solver.pool import Edge, NotProven, Solution
 from services.matching.solver.pricing import Solved, solve_columns
 from shared.contracts.matching import WhyNot
 
+Judge = Callable[[Candidate, Offered, int, Asking], Edge]
+"""What is said of a pair that was found, which is worth so many points."""
+
+
+def judged(candidate: Candidate, place: Offered, points: int, asking: Asking) -> Edge:
+    """The pair with its reasons. Raises `NotProven` where the rules say something else than the columns."""
+    why = reasons(candidate, place, asking)
+    if max(1, sum(one.points for one in why)) != points or next(broken(candidate, place, asking), None):
+        raise NotProven("a pair is not what the rules say it is")
+    return Edge(candidate.id, place.id, points, why, plan_of(candidate, place))
+
+
+def unjudged(candidate: Candidate, place: Offered, points: int, asking: Asking) -> Edge:
+    """The pair alone, where solutions are compared and nobody is proposed anything: reasons take longer than
+    all the rest."""
+    return Edge(candidate.id, place.id, points)
+
 
 def best_pairs(
     candidates: Sequence[Candidate],
     places: Sequence[Offered],
     asking: Asking,
     solve: Callable[[Columns], Solved] = solve_columns,
+    judge: Judge = judged,
 ) -> Solution:
-    """The best solution, as `solve` finds it.
+    """The best solution, as `solve` finds it and each pair is judged (`judged`).
 
     Raises `TooLarge` where sums would not be exact, `NotProven` for a fault.
     """
@@ -46,7 +64,7 @@ def best_pairs(
     solved = solve(columns_of(candidates, places, asking))
     at, worth, u, p = (column.tolist() for column in solved.back())
     pairs = tuple(
-        judged(candidates[row], places[place], worth[row], asking)
+        judge(candidates[row], places[place], worth[row], asking)
         for row, place in enumerate(at)
         if place >= 0
     )
@@ -72,14 +90,6 @@ def in_order(
 def _number(one: Candidate | Offered) -> int:
     number: int = one.id.int
     return number
-
-
-def judged(candidate: Candidate, place: Offered, points: int, asking: Asking) -> Edge:
-    """The pair with its reasons. Raises `NotProven` where the rules say something else than the columns."""
-    why = reasons(candidate, place, asking)
-    if max(1, sum(one.points for one in why)) != points or next(broken(candidate, place, asking), None):
-        raise NotProven("a pair is not what the rules say it is")
-    return Edge(candidate.id, place.id, points, why, plan_of(candidate, place))
 
 
 def why_none(
