@@ -250,6 +250,13 @@ class Walk:
             times=list(self.sample.times),
             content=list(self.sample.content),
         )
+
+        async def heard() -> bool:
+            case = await self.outside.get(f"/intake/api/cases/{self.case_id}", role=STAFF)
+            return bool(case["state"] == "matched")
+
+        # What is about the host can only be done once intake has heard of the match.
+        await self._until(heard, "the agreed match")
         self.say(f"the match is agreed, to start on {starts_on}")
 
     async def start(self) -> None:

@@ -170,6 +170,7 @@ class Match(Value):
     starts_on: date
     parties: tuple[Party, ...] = ()
     required_certificates: tuple[Code, ...] = ()
+    agreed_on: date | None = None
 
 
 class CaseFile(Value):
@@ -204,8 +205,8 @@ class CaseFile(Value):
     guardian_id: UUID | None = None
     of_age_on: date | None = None
     is_resident: bool | None = None
-    caseworker: UUID | None = None
     referral_says: Mapping[str, Identity] = Field(default_factory=dict)
+    caseworker: UUID | None = None
     opened_at: datetime
     referred_on: date
     source: str

@@ -14,7 +14,7 @@ from uuid import UUID
 from services.intake import desk, telling
 from services.intake.casework import Casework
 from services.intake.documents import Consent, State
-from services.intake.rules import waits_on
+from services.intake.rules import MATCH, waits_on
 from services.intake.staffing import check_caseworker
 from shared.contracts.intake import CaseAssigned, GoalText, SubGoalText
 from shared.contracts.intake_commands import AgreeGoals, AssignCase, CompletePreparation, RecordConsent
@@ -57,6 +57,8 @@ def complete_preparation(
     if step.kind != "step":
         raise Refused("step_has_its_own_command", field="step", kind=step.kind)
     before = waits_on(work.case, work.rules, step, work.today)
+    if MATCH in before:
+        raise Refused("match_not_agreed", field="step")
     if before:
         raise Refused("step_waits_on_another", field="step", waits_on=list(before))
     desk.refuse(tuple(_left_out(step, said)))

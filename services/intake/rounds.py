@@ -57,14 +57,15 @@ def match_agreed(
         return OTHER_ROUND
     asked = state.place.required_certificates if state.place is not None else ()
     said = agreed.model_dump(include=set(Match.model_fields))
-    match = Match.model_validate({**said, "required_certificates": asked})
+    today = today_in(case.unit, programmes, now)
+    match = Match.model_validate({**said, "required_certificates": asked, "agreed_on": today})
     if "started" in (case.state, case.paused_from):
         # Follow-up was heard of first.
         return Decision(replace(state, case=case.model_copy(update={"match": match})))
     before, case = case, _moved(case, "matched", match=match)
     told = telling.progress(case, "matched")
     if case.state == "matched":
-        rules, today = rules_of(case, programmes), today_in(case.unit, programmes, now)
+        rules = rules_of(case, programmes)
         # Its day and its place are known now: the start is cleared for this match, or held.
         case, further = settle(before, case, rules, today)
         return Decision(replace(state, case=case), events=(*told, *further))

@@ -22,13 +22,15 @@ from shared.programmes import Codes, Rules, Step
 
 Before = Literal["match", "start"]
 Lacks = Literal["sub_goal", "guardian"] | Unmet
+MATCH = "match"
+"""What a step that needs the match waits on, beside other steps."""
 OF_AGE = 18
 """Years, in Denmark and in Norway."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How one step stands. `waits_on` are the steps it comes after and that are not done yet.
+    """How one step stands. `waits_on` are the steps it comes after and that are not done yet, and `MATCH`.
 
     `begin_on` is the first day on which it can be begun, as a certificate ordered; `earliest_on` the first on
     which it can be done. A certificate that will have lapsed before the start is not done. `lacks` is what
@@ -181,12 +183,19 @@ def holds_until(case: CaseFile, rules: Rules, today: date) -> date | None:
 
 
 def waits_on(case: CaseFile, rules: Rules, step: Step, on: date) -> tuple[str, ...]:
-    """The steps that come before this one and are not done yet."""
-    return tuple(
-        earlier.code
-        for earlier in asked_steps(case, rules, on)
-        if earlier.code in step.after and done_on(case, earlier, on) is None
+    """The steps that come before this one and are not done yet, and the match that it needs."""
+    return (
+        *(
+            earlier.code
+            for earlier in asked_steps(case, rules, on)
+            if earlier.code in step.after and done_on(case, earlier, on) is None
+        ),
+        *_match_awaited(case, step),
     )
+
+
+def _match_awaited(case: CaseFile, step: Step) -> tuple[str, ...]:
+    return (MATCH,) if step.needs_match and case.match is None else ()
 
 
 def standings(case: CaseFile, rules: Rules, country: str, today: date) -> tuple[Standing, ...]:
@@ -210,20 +219,26 @@ def _standings(
     case: CaseFile, rules: Rules, country: str, today: date, lapsing: Collection[str]
 ) -> tuple[Standing, ...]:
     steps = {step.code: step for step in asked_steps(case, rules, today)}
+    to_match = [code for code, step in steps.items() if step.before == "match"]
+    after = {
+        code: [*filter(steps.__contains__, step.after), *(to_match if step.needs_match else ())]
+        for code, step in steps.items()
+    }
     found: dict[str, Standing] = {}
     # Each after those it waits on: a definition whose steps go in a circle is refused when it is read.
-    for code in TopologicalSorter(
-        {step.code: [before for before in step.after if before in steps] for step in steps.values()}
-    ).static_order():
+    for code in TopologicalSorter(after).static_order():
         step = steps[code]
-        before = [found[earlier] for earlier in step.after if earlier in steps]
+        before = [found[earlier] for earlier in after[code]]
         done = done_on(case, step, today) if code not in lapsing else None
         begin = _begin_on(case, step, before, country, today)
         found[code] = Standing(
             step=step,
             is_done=done is not None,
             done_on=done,
-            waits_on=tuple(standing.step.code for standing in before if not standing.is_done),
+            waits_on=(
+                *(one.step.code for one in before if one.step.code in step.after and not one.is_done),
+                *_match_awaited(case, step),
+            ),
             begin_on=begin,
             earliest_on=done
             or max(
@@ -245,6 +260,9 @@ def _begin_on(case: CaseFile, step: Step, before: Iterable[Standing], country: s
         return add_working_days(max([today, *came_to_it]), 0, country)
     opened_on = case.opened_at.date()
     since = case.round_began_on or opened_on if step.each_round else opened_on
+    if step.needs_match:
+        # Nobody knows when a match will be agreed: as if it were on the first day on which it can be.
+        since = today if case.match is None else case.match.agreed_on or since
     return max([since, *came_to_it])
 
 
@@ -268,7 +286,11 @@ def longest_chain(found: Iterable[Standing]) -> tuple[str, ...]:
         # Of several that end on the same day, the one that waits on others says more.
         last = max(follows, key=lambda code: (left[code].earliest_on, len(left[code].waits_on)))
         chain.insert(0, last)
-        follows = [code for code in left[last].waits_on if code in left]
+        awaited = left[last].waits_on
+        to_match = MATCH in awaited
+        follows = [
+            code for code, one in left.items() if code in awaited or (to_match and one.step.before == "match")
+        ]
     return tuple(chain)
 
 

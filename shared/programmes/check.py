@@ -169,6 +169,9 @@ def _preparation_fits(rules: Rules) -> Iterator[Fault]:
             if is_asked and step.kind != "step":
                 message = f"of the step {step.code!r} nothing is written: it is done by its own command"
                 yield (*at, key), message, 'take it out, or give the step kind = "step"'
+        if step.needs_match and (step.kind, step.before, step.each_round) != ("step", "start", True):
+            remedy = 'give the step kind = "step", before = "start" and each_round = true, or take it out'
+            yield (*at, "needs_match"), "each round has a match of its own, before the start alone", remedy
         if step.kind == "certificate" and step.code not in shown:
             remedy = "add a table [[version.certificates]] of the candidate with this kind"
             yield (*at, "code"), f"no certificate {step.code!r} is asked of the candidate", remedy

@@ -68,6 +68,7 @@ class Step(Part):
     those `under_age` cannot be done before the birth date is known. Goals that
     `needs` sub-goals are agreed once there is one among them, and a step that needs a note is done once
     something is written of it. `considers` are roles that the step asks about one by one, yes or no.
+    One with `needs_match` is about the host of this round, and waits until its match is agreed.
     """
 
     code: str
@@ -81,6 +82,7 @@ class Step(Part):
     only_where: Literal["job_in_prospect", "under_age"] | None = None
     needs: Literal["sub_goals", "note"] | None = None
     considers: tuple[str, ...] = ()
+    needs_match: bool = False
 
 
 class Certificate(Part):
@@ -147,7 +149,7 @@ class Matching(Part):
     """Hard rules a pair must meet, points for what speaks for it, and who may break a hard rule."""
 
     hard: tuple[str, ...]
-    weights: Mapping[str, Count]
+    weights: Mapping[str, Annotated[int, Field(ge=0, le=1_000_000)]]
     breakers: Mapping[str, tuple[str, ...]]
 
 

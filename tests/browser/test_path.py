@@ -144,6 +144,7 @@ async def test_a_caseworker_a_host_and_a_candidate_walk_the_whole_path(
     await form.locator('input[name="hours_per_week"]').fill("5")
     await form.locator("button[type=submit]").click()
     await expect(desk.locator('form[action$="/CancelMatch"]')).to_be_attached()
+    await visitor.settle()
     await do_all_steps(desk, case)
     await visitor.settle()
 

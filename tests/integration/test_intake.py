@@ -149,15 +149,15 @@ async def test_publishers_do_not_share_references(intake: Intake) -> None:
     assert await intake.count("case_file") == 2
 
 
-async def test_a_prepared_case_is_ready_then_cleared_then_matched(intake: Intake) -> None:
+async def test_a_prepared_case_is_ready_then_matched_then_cleared(intake: Intake) -> None:
     case_id = await intake.case_of(EXAMPLE)
     interview = RecordInterview.model_validate(
-        {"case_id": case_id, "profile": {"times": ["mon-morning"]}, "presentation": "Amina vil gerne i gang."}
+        {"case_id": case_id, "profile": {"times": ["mon-morning"]}, "presentation": "Vil gerne i gang."}
     )
     await intake.take(intake.of_staff(interview))
-    for step in ("expectations_aligned", "purpose_stated", "host_prepared"):
+    for step in ("expectations_aligned", "purpose_stated"):
         await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step=step, note="Aftalt")))
-    assert await intake.events(case_id) == ["CaseOpened", "CaseTexts", "CaseReady", "StartCleared"]
+    assert await intake.events(case_id) == ["CaseOpened", "CaseTexts", "CaseReady"]
     ready = await intake.body("CaseReady")
     assert ready["profile"]["times"] == ["mon-morning"]
     assert ready["profile"]["wishes"][0]["industries"] == ["retail"]
@@ -178,6 +178,8 @@ async def test_a_prepared_case_is_ready_then_cleared_then_matched(intake: Intake
         "SELECT body FROM outbox WHERE type = 'ReferralProgressed' ORDER BY position"
     )
     assert [json.loads(row["body"])["status"] for row in told] == ["ready", "matched"]
+    await intake.take(intake.of_staff(CompletePreparation(case_id=case_id, step="host_prepared")))
+    assert (await intake.events(case_id))[-1] == "StartCleared"
 
 
 async def test_a_configured_publisher_has_a_label_of_its_own_and_every_other_is_other(intake: Intake) -> None:

@@ -22,6 +22,7 @@ from shared.contracts.intake_commands import (
     RecordConsent,
     RecordInterview,
 )
+from shared.contracts.matching import MatchAgreed
 from shared.contracts.model import Event
 from shared.contracts.referral import RegisterReferral
 from shared.messages import Actor, Decision, Ignored, Message, Schedule
@@ -197,14 +198,17 @@ class Story:
         self.send(OrderCertificate(case_id=self.id, kind=kind))
 
     def prepare(self, before: str = "start") -> Story:
-        """Do what is missing before the match, or before the start too, as it becomes possible."""
+        """Do what is missing before the match, or before the start too, as it becomes possible: what is about
+        the host once the match is agreed."""
         befores = ("match",) if before == "match" else ("match", "start")
         for _ in range(30):
             left = [one for one in self.why["steps"] if one["before"] in befores]
             if not left:
                 return self
-            possible = next(one for one in left if one["is_possible_now"])
-            if possible["lacks"] in TOLD_FIRST:
+            possible = next((one for one in left if one["is_possible_now"]), None)
+            if possible is None:
+                self.hear(MatchAgreed, starts_on=self.today)
+            elif possible["lacks"] in TOLD_FIRST:
                 self.tell(possible["lacks"])
             else:
                 self.do(possible["code"])

@@ -90,12 +90,12 @@ def test_it_is_to_be_renewed_ahead_of_its_end_and_what_rests_on_it_falls_with_it
     story.wait_days(rule.renew_days)
     assert (story.today, story.case.cleared) == (until, True)
     story.wait_days(1)
-    assert story.told[-3:] == ["CertificateLapsed", "CaseReady", "StartHeld"]
-    assert story.events[-2].profile.certificates == ()  # type: ignore[attr-defined]
+    assert story.told[-2:] == ["CertificateLapsed", "StartHeld"]
+    assert not story.case.profile.certificates
     assert story.events[-1].reason == "certificate_lapsed"  # type: ignore[attr-defined]
     shown(story)
-    assert story.told[-2:] == ["CaseReady", "StartCleared"]
-    assert story.events[-2].profile.certificates == (KIND,)  # type: ignore[attr-defined]
+    assert story.told[-1] == "StartCleared"
+    assert story.case.profile.certificates == (KIND,)
 
 
 def test_a_new_one_that_is_shown_in_time_takes_the_clocks_with_it() -> None:
@@ -132,8 +132,9 @@ def at_a_place_that_asks_for(story: Story, *kinds: str) -> Story:
 
 
 def test_what_the_place_of_the_match_asks_for_is_of_the_gate_too() -> None:
-    story = at_a_place_that_asks_for(Story().prepare(), "child_certificate")
-    assert story.told[-2:] == ["CertificateDue", "StartHeld"]
+    story = at_a_place_that_asks_for(Story().prepare("match"), "child_certificate")
+    story.do("host_prepared")
+    assert (story.told[-1], story.case.cleared) == ("CertificateDue", False)
     (step,) = story.why["steps"]
     assert (step["code"], step["before"], step["lead_days"]) == ("child_certificate", "start", 21)
     until = story.today + timedelta(days=9)
@@ -146,7 +147,7 @@ def test_what_the_place_of_the_match_asks_for_is_of_the_gate_too() -> None:
 
 
 def test_a_place_that_asks_for_what_the_programme_asks_for_asks_for_nothing_more() -> None:
-    story = at_a_place_that_asks_for(Story("skolepraksis").prepare(), KIND)
+    story = at_a_place_that_asks_for(Story("skolepraksis").prepare("match"), KIND).prepare()
     assert (story.case.cleared, story.why["steps"]) == (True, [])
 
 

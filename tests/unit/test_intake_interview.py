@@ -211,7 +211,7 @@ def test_an_age_that_was_corrected_out_of_the_programme_is_refused_at_the_interv
 
 
 def test_changed_wishes_are_told_again() -> None:
-    story = Story().prepare()
+    story = Story("mentorskab").prepare()
     wishes = [{"plan": "A", "industries": ["care"]}, {"plan": "B"}]
     story.send(ChangeWishes.model_validate({"case_id": story.id, "wishes": wishes}))
     assert [wish.industries for wish in ready(story).profile.wishes] == [("care",)]
@@ -233,7 +233,7 @@ def no(story: Story, **more: Any) -> DeclineCandidate:
 
 @pytest.mark.parametrize("state", ["preparing", "ready", "paused"])
 def test_no_is_said_with_a_coded_reason_and_where_else_to_go(state: str) -> None:
-    story = Story()
+    story = Story("mentorskab")
     if state != "preparing":
         story.prepare()
     if state == "paused":

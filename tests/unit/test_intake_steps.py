@@ -50,6 +50,7 @@ def test_a_step_that_needs_a_note_is_not_done_without_one(note: str | None) -> N
 
 def test_the_requirements_of_a_job_in_prospect_clear_no_start_unless_they_are_written_down() -> None:
     story = Story("virksomhedspraktik")
+    story.prepare("match").hear(MatchAgreed)
     while [one["code"] for one in story.why["steps"]] != ["job_requirements"]:
         possible = [one["code"] for one in story.why["steps"] if one["is_possible_now"]]
         story.do(next(code for code in possible if code != "job_requirements"))

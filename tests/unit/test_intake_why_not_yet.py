@@ -7,7 +7,7 @@ country, and asked again each day.
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -24,11 +24,17 @@ from shared.contracts.intake_commands import (
     RecordInterview,
     ResumeCase,
 )
+from shared.contracts.matching import MatchAgreed
 from shared.messages import Refused
 from tests.unit.intake_gates import GATES
-from tests.unit.intake_story import GROUPS, HOME, PROGRAMMES, Story
+from tests.unit.intake_story import GROUPS, GUARDIAN, HOME, PROGRAMMES, Story
 
 KIND = "police_certificate"
+AGES: dict[str, Callable[[date], str | None]] = {
+    "adult": lambda _: "1971-07-07",
+    "seventeen": lambda on: (on - timedelta(days=17 * 365 + 30)).isoformat(),
+    "unknown": lambda _: None,
+}
 DAYS = st.dates(date(2026, 1, 1), date(2027, 12, 31))
 
 
@@ -81,8 +87,9 @@ def live(story: Story, plan: dict[str, dict[str, Any]]) -> None:
         ordering = next((code for code in to_order if code in possible), None)
         if doing is not None:
             lacks = possible[doing]
-            told = {
+            told: dict[str | None, Any] = {
                 "birth_date": "1990-05-05",
+                "guardian": GUARDIAN,
                 "postcode": "2630",
                 "target_group": GROUPS[story.case.programme],
             }
@@ -90,10 +97,13 @@ def live(story: Story, plan: dict[str, dict[str, Any]]) -> None:
                 story.send(RecordInterview.model_validate({"case_id": story.id, lacks: told[lacks]}))
             else:
                 story.do(doing)
-            to_do.remove(doing)
+                to_do.remove(doing)
         elif ordering is not None:
             story.order(ordering)
             to_order.remove(ordering)
+        elif story.case.state == "ready" and any("match" in step["waits_on"] for step in plan.values()):
+            # As the plan has it, on the first day on which there can be one.
+            story.hear(MatchAgreed, starts_on=story.today)
         else:
             return
 
@@ -103,16 +113,33 @@ def live(story: Story, plan: dict[str, dict[str, Any]]) -> None:
 @given(
     on=DAYS,
     done=st.sets(st.sampled_from(sorted({code for gate in GATES.values() for code in gate}))),
-    born=st.sampled_from(["1971-07-07", None]),
+    age=st.sampled_from(sorted(AGES)),
     ordered=st.booleans(),
     valid_days=st.none() | st.integers(0, 60),
     available_in=st.none() | st.integers(0, 60),
     unsaid=st.sets(st.sampled_from(["postcode", "target_group"])),
+    agreed_in=st.none() | st.integers(0, 40),
+    pauses=st.booleans(),
 )
 def test_doing_what_it_lists_on_its_days_makes_the_start_possible_on_its_day_and_not_before(
-    programme: str, on: date, done: set[str], **more: Any
+    programme: str,
+    on: date,
+    done: set[str],
+    age: str,
+    agreed_in: int | None,
+    pauses: bool,
+    **more: Any,
 ) -> None:
-    story = begun(programme, on, done, **more)
+    if agreed_in is not None:
+        more["unsaid"] = ()
+    story = begun(programme, on, done, born=AGES[age](on), **more)
+    if agreed_in is not None:
+        story.prepare("match")
+        story.hear(MatchAgreed, starts_on=story.today + timedelta(days=agreed_in))
+    if pauses:
+        story.send(PauseCase(case_id=story.id, reason="illness"))
+        assert (story.why["rests"]["reason"], story.why["earliest_start_on"]) == ("illness", None)
+        story.send(ResumeCase(case_id=story.id))
     first = story.why
     plan = {step["code"]: step for step in first["steps"]}
     start = date.fromisoformat(first["earliest_start_on"])

@@ -25,7 +25,7 @@ from tests.unit.intake_story import Story
 
 
 def test_a_case_is_ready_and_cleared_once_everything_is_done() -> None:
-    story = Story().prepare()
+    story = Story("mentorskab").prepare()
     assert story.case.state == "ready"
     assert story.told[-3:] == ["CaseReady", "ReferralProgressed", "StartCleared"]
 
@@ -35,14 +35,19 @@ def test_a_step_waits_for_the_one_before_it() -> None:
     with pytest.raises(Refused) as refused:
         story.send(CompletePreparation(case_id=story.id, step="purpose_stated"))
     assert (refused.value.code, refused.value.values["waits_on"]) == ("step_waits_on_another", ["interview"])
-    for step, code in (("nonsense", "unknown_step"), ("interview", "step_has_its_own_command")):
+    others = (
+        ("nonsense", "unknown_step"),
+        ("interview", "step_has_its_own_command"),
+        ("host_prepared", "match_not_agreed"),
+    )
+    for step, code in others:
         with pytest.raises(Refused) as refused:
             story.send(CompletePreparation(case_id=story.id, step=step))
         assert refused.value.code == code
 
 
 def test_a_changed_profile_is_told_again_and_the_same_one_is_not() -> None:
-    story = Story().prepare()
+    story = Story("mentorskab").prepare()
     changed = RecordInterview.model_validate({"case_id": story.id, "profile": {"times": ["mon-morning"]}})
     story.send(changed)
     story.send(changed)
@@ -52,6 +57,7 @@ def test_a_changed_profile_is_told_again_and_the_same_one_is_not() -> None:
 
 def test_agreed_goals_clear_the_start_and_keep_their_ids() -> None:
     story = Story("udviklingspraktik").prepare("match")
+    story.hear(MatchAgreed)
     for step in ("gradual_start_considered", "cv_begun", "host_prepared"):
         story.do(step)
     assert "StartCleared" not in story.told
@@ -85,7 +91,7 @@ def test_a_case_that_rests_by_somebodys_wish_goes_on_by_somebodys_wish_alone() -
 
 
 def test_a_paused_case_holds_its_start_and_clears_it_again() -> None:
-    story = Story().prepare()
+    story = Story("mentorskab").prepare()
     story.send(PauseCase(case_id=story.id, reason="illness"))
     assert story.told[-2:] == ["CasePaused", "StartHeld"]
     story.send(ResumeCase(case_id=story.id))
@@ -154,7 +160,7 @@ def test_a_withdrawn_case_stays_withdrawn(model: type[BaseModel]) -> None:
 
 
 def test_a_match_that_is_agreed_while_the_case_rests_waits_for_it() -> None:
-    story = Story().prepare()
+    story = Story().prepare("match")
     story.send(PauseCase(case_id=story.id, reason="travel"))
     story.hear(MatchAgreed)
     assert (story.case.state, story.case.paused_from) == ("paused", "matched")

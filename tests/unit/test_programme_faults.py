@@ -54,6 +54,8 @@ foreningspraktik: needs = "note" -> needs = "sub_goals"
     needs: the step 'expectations_aligned' agrees no goals, and so no sub-goals ... take it out
 foreningspraktik: kind = "consent" -> kind = "consent"⏎needs = "note"
     needs: of the step 'guardian_consent' nothing is written ... take it out
+foreningspraktik: kind = "consent" -> kind = "consent"⏎needs_match = true
+    needs_match: each round has a match of its own ... give the step kind = "step"
 foreningspraktik: kind = "consent" -> kind = "consent"⏎considers = ["buddy"]
     considers: of the step 'guardian_consent' nothing is written ... take it out
 foreningspraktik: needs = "note" -> needs = "note"⏎considers = ["spare_mentor"]
