@@ -1,8 +1,9 @@
 """Partners (samarbejdspartnere): who they are, what was agreed with them, and a dispute's way.
 
-Pure. An agreement is signed by management and by those who represent the staff, or it is none; with a company
-it also says working time, place and manner of meetings (B). A dispute is raised and goes step by step until
-it is settled or the agreement ends. What was written stays here: others are told of codes and days.
+Pure. An agreement is signed by management and by those who represent the staff, or it is none; it names a
+contact person, and with a company it also says working time, place and manner of meetings (B). A dispute is
+raised and goes step by step, in the order that the agreement names, until it is settled or the agreement
+ends. What was written stays here: others are told of codes and days.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from shared.contracts.register_commands import RaiseDispute, RegisterPartner, Si
 from shared.messages import Decision, Message, Refused, Stale
 from shared.programmes import Programmes, Unit
 
+RAISED = "raised"
 OVER = ("settled", "agreement_ended")
 """Steps after which a dispute is over, and another one may be raised."""
 OF_A_COMPANY = ("working_time", "meeting_place", "meeting_manner")
@@ -39,13 +41,19 @@ def partner_changed(partner: Partner) -> PartnerChanged:
     )
 
 
-def next_steps(partner: Partner, steps: tuple[str, ...]) -> tuple[str, ...]:
-    """The steps that a dispute can go to now: the one after, or its end."""
-    last = partner.dispute[-1].step if partner.dispute else None
-    if last is None or last in OVER:
-        return steps[:1]
-    following = steps[steps.index(last) + 1]
-    return tuple(dict.fromkeys((following, "settled", *(OVER if following in OVER else ()))))
+def next_steps(partner: Partner, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The steps that a dispute can go to now: the one after, or its end.
+
+    The agreement says which come between; where it names none, all that are `known` do, in their order.
+    """
+    steps = [one.step for one in partner.dispute]
+    if not steps or steps[-1] in OVER:
+        return (RAISED,)
+    named = partner.agreement.dispute_order if partner.agreement is not None else ()
+    between = named or tuple(one for one in known if one not in (RAISED, *OVER))
+    done = steps[len(steps) - steps[::-1].index(RAISED) :]
+    following = next((one for one in between if one not in done), None)
+    return (following, "settled") if following is not None else OVER
 
 
 def register_partner(
@@ -83,8 +91,10 @@ def sign_agreement(state: State, message: Message, programmes: Programmes, now: 
         errors += tuple(("needed_of_a_company", field, "a company's agreement says it") for field in missing)
     if said.valid_until is not None and said.valid_until <= signed_on:
         errors += (("ends_before_it_begins", "valid_until", "it ends before it begins"),)
+    if said.contact_person is None and partner.contact_person_id is None:
+        errors += (("contact_person_missing", "contact_person.name", "an agreement names a contact person"),)
     contact, faults = _contact(state, said.contact_person, unit)
-    refuse((*errors, *faults))
+    refuse((*errors, *_order_faults(said.dispute_order, programmes), *faults))
     fields = set(Agreement.model_fields) - {"signed_on"}
     agreement = Agreement(signed_on=signed_on, **said.model_dump(include=fields))
     new: dict[str, Any] = {"agreement": agreement, "status": "agreed"}
@@ -110,6 +120,13 @@ def raise_dispute(state: State, message: Message, programmes: Programmes, now: d
             ends = max(on, partner.agreement.signed_on)
             new["agreement"] = partner.agreement.model_copy(update={"valid_until": ends})
     return _changed(state, partner.model_copy(update=new), None)
+
+
+def _order_faults(order: tuple[str, ...], programmes: Programmes) -> Errors:
+    """Each step between the first and the last once."""
+    if len(set(order)) < len(order) or {RAISED, *OVER}.intersection(order):
+        return (("no_dispute_order", "dispute_order", "each step between the first and the last, once"),)
+    return unknown_codes(programmes.codes, {"dispute_order": ("dispute_states", order)})
 
 
 def _contact(state: State, said: ContactDetails | None, unit: Unit) -> tuple[Person | None, Errors]:

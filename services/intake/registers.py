@@ -18,13 +18,17 @@ from shared.programmes import Programmes
 
 
 class Agreement(Value):
-    """What a partner and a unit agreed on (samarbejdsaftale), signed by management and staff."""
+    """What a partner and a unit agreed on (samarbejdsaftale), signed by management and staff.
+
+    `dispute_order` are the steps that a dispute goes through before its end; none named, it goes through all.
+    """
 
     signed_on: date
     valid_until: date | None = None
     partner_roles: FreeText
     interfaces: FreeText
     dispute_steps: FreeText
+    dispute_order: tuple[Code, ...] = ()
     working_time: FreeText | None = None
     meeting_place: FreeText | None = None
     meeting_manner: FreeText | None = None

@@ -246,6 +246,9 @@ class SignCooperationAgreement(IntakeCommand):
     partner_roles: FreeText = Field(min_length=1, max_length=4000)
     interfaces: FreeText = Field(min_length=1, max_length=4000)
     dispute_steps: FreeText = Field(min_length=1, max_length=4000)
+    dispute_order: tuple[Code, ...] = Field(
+        default=(), max_length=20, description="The steps between raising a dispute and its end, in order."
+    )
     contact_person: ContactDetails | None = None
     working_time: FreeText | None = Field(default=None, max_length=1000)
     meeting_place: FreeText | None = Field(default=None, max_length=1000)
@@ -257,7 +260,7 @@ class SignCooperationAgreement(IntakeCommand):
 
 
 class RaiseDispute(IntakeCommand):
-    """A disagreement with a partner, or its next step in the order the agreement has."""
+    """A disagreement with a partner, or its next step in the order that the agreement names."""
 
     service: ClassVar[str] = "intake"
     partner_id: UUID

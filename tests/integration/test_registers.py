@@ -258,7 +258,9 @@ async def test_every_page_of_the_registers_is_whole(
     await corps.does("RetireMentor", mentor_id=stopped, reason="moved")
     partner = await corps.does("RegisterPartner", unit=CORPS, kind="school", name="Skolen")
     signed = AGREED | {"management_backs": True, "valid_until": "2027-11-23"}
-    await corps.does("SignCooperationAgreement", partner_id=partner["id"], **signed)
+    assert 'name="contact_person.name"' in await corps.page(f"/intake/partners/{partner['id']}", language)
+    named = {"partner_id": partner["id"], "contact_person": CONTACT, "dispute_order": ["managers_meet"]}
+    await corps.does("SignCooperationAgreement", **named, **signed)
     await corps.does("RaiseDispute", partner_id=partner["id"], about="Tiden")
     for path in ("hosts", f"hosts/{host_id}", f"hosts/{gone}", "places", "training", "mentors", "partners"):
         await town.page(f"/intake/{path}", language)

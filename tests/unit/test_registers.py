@@ -170,10 +170,25 @@ def signed(desk: Desk, **said: Any) -> SignCooperationAgreement:
 
 def partnership(kind: str) -> Desk:
     desk = Desk()
+    contact = ContactDetails(name="Kurt Kontakt", email="kurt@example.org")
     desk.send(
-        RegisterPartner(partner_id=desk.ids["partner"], unit=CORPS, kind=kind, name="Værftet"), "partner"
+        RegisterPartner(
+            partner_id=desk.ids["partner"], unit=CORPS, kind=kind, name="Værftet", contact_person=contact
+        ),
+        *("partner", "person"),
     )
     return desk
+
+
+def test_an_agreement_names_a_contact_person() -> None:
+    desk = Desk()
+    library = RegisterPartner(partner_id=desk.ids["partner"], unit=CORPS, kind="library", name="Biblioteket")
+    desk.send(library, "partner")
+    missing = ("contact_person_missing", ("contact_person.name",))
+    assert refused(desk, signed(desk), "partner") == missing
+    desk.send(signed(desk, contact_person=ContactDetails(name="Kurt Kontakt")), "partner", "person")
+    assert desk.partner.contact_person_id == desk.ids["person"]
+    desk.send(signed(desk), "partner")
 
 
 def test_an_agreement_is_signed_by_both_or_not_at_all() -> None:
@@ -216,3 +231,25 @@ def test_a_dispute_goes_step_by_step_to_its_end() -> None:
         desk.send(step(code), "partner")
     assert (desk.partner.status, desk.partner.dispute[-1].step) == ("ended", "agreement_ended")
     assert desk.partner.agreement is not None and desk.partner.agreement.valid_until == START
+
+
+def test_a_dispute_goes_the_way_that_the_agreement_names() -> None:
+    desk = partnership("library")
+    for wrong in (("raised",), ("managers_meet", "managers_meet"), ("managers_meet", "settled")):
+        found = refused(desk, signed(desk, dispute_order=wrong), "partner")
+        assert found == ("no_dispute_order", ("dispute_order",))
+    unknown = refused(desk, signed(desk, dispute_order=("duel",)), "partner")
+    assert unknown == ("unknown_code", ("dispute_order",))
+    desk.send(signed(desk, dispute_order=("managers_meet", "contacts_talk")), "partner")
+
+    def step(code: str) -> RaiseDispute:
+        return RaiseDispute(partner_id=desk.ids["partner"], step=code)
+
+    desk.send(step("raised"), "partner")
+    assert refused(desk, step("contacts_talk"), "partner")[0] == "dispute_out_of_order"
+    desk.send(step("managers_meet"), "partner")
+    assert refused(desk, step("agreement_ended"), "partner")[0] == "dispute_out_of_order"
+    # Signed anew under way, what was done need not be done again.
+    desk.send(signed(desk, dispute_order=("managers_meet",)), "partner")
+    desk.send(step("agreement_ended"), "partner")
+    assert desk.partner.status == "ended"
