@@ -1,6 +1,7 @@
 """The `makker` command, as far as it needs no server."""
 
 import json
+import re
 import shutil
 import socket
 from dataclasses import replace
@@ -155,3 +156,15 @@ def test_a_file_that_is_no_list_of_the_erased_is_named_with_its_line(tmp_path: P
     assert answer.exit_code == 1
     assert "line 1: is no erasure of followup" in answer.stderr
     assert makker("erased", "apply", "billing", str(file)).exit_code == 2
+
+
+@pytest.mark.parametrize("page", ["operators.md", "import.md"])
+def test_every_command_that_a_page_names_is_there(page: str) -> None:
+    """With `--help`, so that nothing of it is done: its name and its arguments are read, no more."""
+    text = (Path("docs") / page).read_text(encoding="utf-8")
+    named = {tuple(one.split()) for one in re.findall(r"`makker ([a-z-]+(?: [a-z]+)?)", text)}
+    assert named
+    for one in sorted(named):
+        answer = makker(*one, "--help")
+        assert answer.exit_code == 0, (one, answer.output)
+        assert one[-1] in answer.output.split("Options")[0], one
