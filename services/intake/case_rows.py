@@ -15,7 +15,7 @@ from uuid import UUID
 
 from services.intake.certificates import LapseCertificate, RenewCertificate
 from services.intake.fields import said_text
-from services.intake.interviewing import tells_of_candidate
+from services.intake.interviewing import asks_who_it_is, tells_of_candidate
 from services.intake.referral import partner_of
 from shared.contracts.intake_commands import RecordInterview, ReopenCase
 from shared.contracts.matching import MatchAgreed
@@ -52,7 +52,7 @@ async def rows_of(connection: Connection, messages: Sequence[Message]) -> dict[U
 
 
 def _of_people(said: RecordInterview) -> bool:
-    return said.guardian is not None or tells_of_candidate(said)
+    return said.guardian is not None or asks_who_it_is(said)
 
 
 def _interview(
@@ -62,8 +62,10 @@ def _interview(
     merged: Mapping[UUID, tuple[UUID, ...]],
 ) -> Refs:
     rows: dict[str, UUID | tuple[UUID, ...]] = {"case": said.case_id}
+    if asks_who_it_is(said) and "person" in people:
+        rows["person"] = people["person"]
     if tells_of_candidate(said) and "person" in people:
-        rows |= {"person": people["person"], "merged": merged.get(people["person"], ())}
+        rows["merged"] = merged.get(people["person"], ())
     if said.guardian is not None:
         rows["guardian"] = people.get("guardian") or derived_id("guardian", message.id)
     if said.caseworker is not None:

@@ -14,7 +14,8 @@ from typing import Any
 from services.intake import desk, telling
 from services.intake.casework import Casework, Timers, age_known
 from services.intake.conditions import is_resident
-from services.intake.documents import CaseFile, State
+from services.intake.documents import CaseFile, Person, State
+from services.intake.nameless import tells_who
 from services.intake.people import HideWhereabouts, along, reachable, read_contact
 from services.intake.preparing import assigned
 from services.intake.referral import age_fits
@@ -63,6 +64,7 @@ def record_interview(
         # To matching, no times would be all of them.
         raise Refused("no_time_left", field="parallel_activities", status=422)
     learned = _of_candidate(work, said, now) | _guarded(work, said)
+    _check_presentation(work, said, learned)
     _check_age(work, learned.case.get("of_age_on", work.case.of_age_on))
     caseworker, told = assigned(work, said.caseworker, message)
     changes = {
@@ -115,6 +117,26 @@ def tells_of_candidate(said: RecordInterview) -> bool:
     return any(getattr(said, name) is not None for name in OF_CANDIDATE)
 
 
+def asks_who_it_is(said: RecordInterview) -> bool:
+    """Whether the person's own row is needed: to be changed, or to see that a presentation names nobody."""
+    return tells_of_candidate(said) or bool(said.presentation)
+
+
+def _candidate(work: Casework) -> Person:
+    person = work.state.person
+    if person is None or person.id != work.case.person_id:
+        raise Stale("whose case it is")
+    return person
+
+
+def _check_presentation(work: Casework, said: RecordInterview, learned: _Learned) -> None:
+    """It is read before a match is agreed, by those who do not learn yet who it is."""
+    if said.presentation and tells_who(
+        said.presentation, learned.rows.get("person") or _candidate(work), work.today
+    ):
+        raise Refused("tells_who_it_is", field="presentation", status=422)
+
+
 def _of_candidate(work: Casework, said: RecordInterview, now: datetime) -> _Learned:
     """Who somebody is and how they are reached, read as a referral's is; other cases of theirs follow.
 
@@ -122,9 +144,7 @@ def _of_candidate(work: Casework, said: RecordInterview, now: datetime) -> _Lear
     """
     if not tells_of_candidate(said):
         return _Learned({}, {})
-    person = work.state.person
-    if person is None or person.id != work.case.person_id:
-        raise Stale("whose case it is")
+    person = _candidate(work)
     changes, errors = read_contact(said, work.unit)
     postcode = changes.get("postcode")
     if postcode and work.rules.residence_required and not work.unit.covers(postcode):
@@ -199,6 +219,7 @@ def _codes(said: RecordInterview) -> Codes:
         "profile.needs": ("needs", profile.needs),
         "profile.field": ("fields", [profile.field]),
         "profile.stage": ("stages", [profile.stage]),
+        "profile.task": ("content", [profile.task]),
         "groups": ("groups", said.groups),
         "options": ("industries", said.options),
         "education_level": ("education_levels", [said.education_level]),

@@ -61,8 +61,10 @@ def about_candidate(case: CaseFile, proposal: Proposal) -> dict[str, Any]:
     return {
         "industries": tuple(dict.fromkeys(one for wish in wishes for one in wish.industries)),
         "professions": tuple(dict.fromkeys(wish.profession for wish in wishes if wish.profession)),
+        "educations": tuple(dict.fromkeys(wish.education for wish in wishes if wish.education)),
         "field": profile.field,
         "stage": profile.stage,
+        "task": profile.task,
         "languages": profile.languages,
         "times": profile.times,
         "hours": profile.hours_per_week,

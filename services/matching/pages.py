@@ -20,6 +20,7 @@ from services.matching import answering, queries
 from services.matching.api import own_case, own_proposal, waiting_json, why
 from services.matching.documents import CaseFile, Proposal
 from services.matching.effects import today_in
+from services.matching.wanted import lacking
 from shared.hosting import Host
 from shared.language import Words
 from shared.messages import Actor
@@ -202,9 +203,14 @@ def mount(host: Host) -> None:
             proposal=current,
             place=await queries.place(host.pool, current.place_id) if current else None,
             why=await why(host, known) if known else None,
+            lacks=lacking(known) if known and mentored(known) else (),
             notices=await queries.notices(host.pool, case_id) if known else [],
             items=items,
         )
+
+    def mentored(case: CaseFile) -> bool:
+        rules = programmes.version(case.programme, case.unit, case.rules_version)
+        return "volunteer" in rules.host_kinds
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:

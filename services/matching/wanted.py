@@ -25,6 +25,14 @@ from shared.contracts.model import Code, Party
 from shared.messages import Decision, Ignored, Message, Refused
 from shared.programmes import Programmes
 
+CONCRETE = ("field", "stage", "task")
+"""What of a profile makes it concrete: general ones get no answer (B)."""
+
+
+def lacking(case: CaseFile) -> tuple[str, ...]:
+    """What a mentor would not be told of the candidate."""
+    return tuple(name for name in CONCRETE if getattr(case.profile, name) is None)
+
 
 def publish(state: State, message: Message, rules: Programmes, now: datetime) -> Decision[State] | Ignored:
     """The notice goes up; up already, it says what is said now. Replies are kept."""
@@ -42,11 +50,7 @@ def publish(state: State, message: Message, rules: Programmes, now: datetime) ->
             "task": ("content", (body.task,)),
         },
     )
-    says = {
-        "field": body.field or case.profile.field,
-        "stage": body.stage or case.profile.stage,
-        "task": body.task,
-    }
+    says = {name: getattr(body, name) or getattr(case.profile, name) for name in CONCRETE}
     missing = [name for name, code in says.items() if code is None]
     if missing:
         raise Refused("notice_too_general", field=missing[0], status=422, missing=missing)

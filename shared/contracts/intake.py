@@ -108,6 +108,7 @@ class Profile(Value):
     available_from: date | None = None
     field: Code | None = None
     stage: Code | None = None
+    task: Code | None = Field(default=None, description="The task ahead: a code of `content`.")
 
 
 class CaseReady(CaseEvent):
