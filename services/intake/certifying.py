@@ -13,7 +13,7 @@ from services.intake import telling
 from services.intake.casework import Casework, Timers
 from services.intake.certificates import LapseCertificate, RenewCertificate, clocks, holds_until, rule_for
 from services.intake.documents import CaseFile, Certificate, State
-from services.intake.rules import waits_on
+from services.intake.rules import to_be_shown, waits_on
 from shared.contracts.intake import CertificateDue, CertificateLapsed
 from shared.contracts.intake_commands import OrderCertificate, RecordCertificateShown
 from shared.messages import Decision, Ignored, Message, Refused
@@ -28,8 +28,7 @@ def order_certificate(
     assert isinstance(said, OrderCertificate)
     work = Casework(state, programmes, now)
     work.check_codes({"kind": ("certificates", [said.kind])})
-    step = work.rules.step(said.kind)
-    before = waits_on(work.case, work.rules, step, work.today) if step is not None else ()
+    before = waits_on(work.case, work.rules, to_be_shown(said.kind, work.rules), work.today)
     if before:
         raise Refused("step_waits_on_another", field="kind", waits_on=list(before))
     known = work.case.certificates.get(said.kind, Certificate())

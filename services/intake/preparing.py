@@ -14,7 +14,7 @@ from uuid import UUID
 from services.intake import desk, telling
 from services.intake.casework import Casework
 from services.intake.documents import Consent, State
-from services.intake.rules import MATCH, waits_on
+from services.intake.rules import MATCH, step_of, waits_on
 from services.intake.staffing import check_caseworker
 from shared.contracts.intake import CaseAssigned, GoalText, SubGoalText
 from shared.contracts.intake_commands import AgreeGoals, AssignCase, CompletePreparation, RecordConsent
@@ -51,7 +51,7 @@ def complete_preparation(
     said = message.body
     assert isinstance(said, CompletePreparation)
     work = Casework(state, programmes, now)
-    step = work.rules.step(said.step)
+    step = step_of(said.step, work.rules)
     if step is None:
         raise Refused("unknown_step", field="step", status=422)
     if step.kind != "step":

@@ -17,13 +17,24 @@ from typing import Literal
 import holidays
 
 from services.intake.conditions import Condition, Unmet, unmet
-from services.intake.documents import CaseFile
+from services.intake.documents import CaseFile, Certificate
 from shared.programmes import Codes, Rules, Step
 
 Before = Literal["match", "start"]
 Lacks = Literal["sub_goal", "guardian"] | Unmet
 MATCH = "match"
 """What a step that needs the match waits on, beside other steps."""
+MAILBOX = Step(
+    code="digital_mailbox",
+    before="start",
+    after=(),
+    lead_days=0,
+    who="candidate",
+    kind="step",
+    each_round=False,
+    first_round_only=False,
+)
+"""What a certificate that `needs_mailbox` waits on, in a programme that has no such step of its own."""
 OF_AGE = 18
 """Years, in Denmark and in Norway."""
 
@@ -85,22 +96,41 @@ def asked_steps(case: CaseFile, rules: Rules, on: date) -> tuple[Step, ...]:
         if (case.round == 1 or not step.first_round_only) and _is_asked_of(case, step, on)
     )
     born = born_on(case.of_age_on) if case.of_age_on is not None else None
-    return (*asked, *unmet(case, rules, born), *_asked_by_the_place(case, rules))
+    steps = (*asked, *unmet(case, rules, born), *_asked_by_the_place(case, rules))
+    return (*steps, *_mailbox_before(steps, case))
 
 
 def _asked_by_the_place(case: CaseFile, rules: Rules) -> tuple[Step, ...]:
     """A step for each certificate of the candidate's that no step of the programme asks for."""
     kinds = case.match.required_certificates if case.match is not None else ()
-    return tuple(_to_be_shown(kind, rules) for kind in dict.fromkeys(kinds) if rules.step(kind) is None)
+    return tuple(to_be_shown(kind, rules) for kind in dict.fromkeys(kinds) if rules.step(kind) is None)
 
 
-def _to_be_shown(kind: str, rules: Rules) -> Step:
+def _mailbox_before(steps: Iterable[Step], case: CaseFile) -> tuple[Step, ...]:
+    """The mailbox that a certificate comes by, where the programme has no step of its own for it.
+
+    Whoever has shown the certificate has had the mailbox.
+    """
+    found = {step.code: step for step in steps}
+    by_mailbox = (code for code, step in found.items() if MAILBOX.code in step.after)
+    never_shown = any(case.certificates.get(code, Certificate()).shown_on is None for code in by_mailbox)
+    return (MAILBOX,) if never_shown and MAILBOX.code not in found else ()
+
+
+def step_of(code: str, rules: Rules) -> Step | None:
+    """The step with this code, be it of the programme or one that a certificate brings with it."""
+    by_mailbox = any(one.needs_mailbox and one.of == "candidate" for one in rules.certificates)
+    return rules.step(code) or (MAILBOX if by_mailbox and code == MAILBOX.code else None)
+
+
+def to_be_shown(kind: str, rules: Rules) -> Step:
+    """The step of a certificate: the programme's own, or one as its rule of the certificate has it."""
     known = (one for one in rules.certificates if (one.kind, one.of) == (kind, "candidate"))
     rule = next(known, None)
-    return Step(
+    return rules.step(kind) or Step(
         code=kind,
         before="start",
-        after=("digital_mailbox",) if rule is not None and rule.needs_mailbox else (),
+        after=(MAILBOX.code,) if rule is not None and rule.needs_mailbox else (),
         lead_days=rule.lead_days if rule is not None else 0,
         who="candidate",
         kind="certificate",
@@ -184,10 +214,11 @@ def holds_until(case: CaseFile, rules: Rules, today: date) -> date | None:
 
 def waits_on(case: CaseFile, rules: Rules, step: Step, on: date) -> tuple[str, ...]:
     """The steps that come before this one and are not done yet, and the match that it needs."""
+    asked = asked_steps(case, rules, on)
     return (
         *(
             earlier.code
-            for earlier in asked_steps(case, rules, on)
+            for earlier in (*asked, *_mailbox_before((*asked, step), case))
             if earlier.code in step.after and done_on(case, earlier, on) is None
         ),
         *_match_awaited(case, step),

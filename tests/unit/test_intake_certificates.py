@@ -11,6 +11,7 @@ import pytest
 from services.intake.documents import Place
 from shared.contracts.followup import PlacementStarted
 from shared.contracts.intake_commands import (
+    CompletePreparation,
     OrderCertificate,
     RecordCertificateShown,
     ReopenCase,
@@ -134,8 +135,16 @@ def at_a_place_that_asks_for(story: Story, *kinds: str) -> Story:
 def test_what_the_place_of_the_match_asks_for_is_of_the_gate_too() -> None:
     story = at_a_place_that_asks_for(Story().prepare("match"), "child_certificate")
     story.do("host_prepared")
-    assert (story.told[-1], story.case.cleared) == ("CertificateDue", False)
-    (step,) = story.why["steps"]
+    assert not story.case.cleared
+    steps = {one["code"]: one for one in story.why["steps"]}
+    assert set(steps) == {"digital_mailbox", "child_certificate"}
+    step = steps["child_certificate"]
+    assert step["waits_on"] == ["digital_mailbox"]
+    with pytest.raises(Refused, match="step_waits_on_another"):
+        story.order("child_certificate")
+    story.send(CompletePreparation(case_id=story.id, step="digital_mailbox"))
+    assert story.told[-1] == "CertificateDue"
+    story.order("child_certificate")
     assert (step["code"], step["before"], step["lead_days"]) == ("child_certificate", "start", 21)
     until = story.today + timedelta(days=9)
     story.send(RecordCertificateShown(case_id=story.id, kind="child_certificate", valid_until=until))
@@ -178,3 +187,27 @@ def test_what_is_no_certificate_is_refused() -> None:
     for body in (OrderCertificate, RecordCertificateShown):
         with pytest.raises(Refused, match="unknown_code"):
             story.send(body(case_id=story.id, kind="swimming"))
+
+
+def test_a_certificate_that_nobody_asks_for_yet_waits_for_its_mailbox_too() -> None:
+    story = Story("foreningspraktik")
+    with pytest.raises(Refused) as refused:
+        story.order("child_certificate")
+    assert refused.value.values["waits_on"] == ["digital_mailbox"]
+    story.send(CompletePreparation(case_id=story.id, step="digital_mailbox"))
+    story.order("child_certificate")
+    assert story.case.certificates["child_certificate"].is_awaited
+
+
+def test_no_mailbox_is_asked_for_where_no_certificate_comes_by_it() -> None:
+    story = Story("mentorskab")
+    with pytest.raises(Refused, match="unknown_step"):
+        story.send(CompletePreparation(case_id=story.id, step="digital_mailbox"))
+    story.order("child_certificate")
+
+
+def test_whoever_has_shown_a_certificate_is_asked_for_no_mailbox() -> None:
+    story = Story().prepare("match")
+    story.send(RecordCertificateShown(case_id=story.id, kind="child_certificate"))
+    at_a_place_that_asks_for(story, "child_certificate").do("host_prepared")
+    assert (story.case.cleared, story.why["steps"]) == (True, [])
