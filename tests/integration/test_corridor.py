@@ -227,7 +227,8 @@ def comparable(document: dict[str, Any]) -> dict[str, Any]:
     """Parties without their order; and nothing of what was cleared before a placement was cancelled."""
     document = document | {"parties": sorted(map(json.dumps, document.get("parties", ())))}
     if document.get("state") == "cancelled":
-        return document | {"cleared_on": None, "earliest_start": None, "parties": []}
+        cleared = ("cleared_on", "cleared_for", "cleared_until", "earliest_start")
+        return document | dict.fromkeys(cleared) | {"parties": []}
     return document
 
 
