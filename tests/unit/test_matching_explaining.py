@@ -225,6 +225,24 @@ def test_added_places_say_who_would_be_placed_and_change_nothing() -> None:
     assert (more.placed, len(more.gained), more.lost) == (2, 2, ())
 
 
+@given(pools(), st.lists(OFFERS, min_size=1, max_size=2))
+@settings(max_examples=100, deadline=None)
+def test_added_places_change_what_a_fresh_solution_with_them_changes(
+    pool: tuple[list[Candidate], list[Offered]], offers: list[dict[str, Any]]
+) -> None:
+    candidates, places = pool
+    new = [place(200 + number, 2, **offer) for number, offer in enumerate(offers)]
+    said = with_added(
+        candidates, places, [one.offer for one in new], ASKING, best_pairs(candidates, places, ASKING)
+    )
+    before, after = (solve(pool_of(candidates, there, ASKING)) for there in (places, [*places, *new]))
+    was, then = ({edge.candidate for edge in one.pairs} for one in (before, after))
+    assert (set(said.gained), set(said.lost)) == (then - was, was - then)
+    assert (said.placed, said.points) == (len(then) - len(was), after.total - before.total)
+    assert said.overdue == sum((one.id in then) - (one.id in was) for one in candidates if late([one]))
+    assert (said.overdue, said.points) >= (0, 0)
+
+
 def test_the_kind_of_mentor_that_most_lack_comes_first() -> None:
     home = dict(UNIT.locations["9000"])
     nurse: dict[str, Any] = {"location": home, "wishes": [{"plan": "A", "profession": "nurse"}]}
