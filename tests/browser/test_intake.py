@@ -207,6 +207,7 @@ async def test_a_caseworker_finds_a_case_does_the_next_step_hands_it_over_and_wi
 
     step = page.locator("details.mk-next").first
     await expect(step).to_contain_text("Forventninger afstemt")
+    await step.get_by_label("Hvad er aftalt?").fill("Møder hver dag, ringer ved sygdom")
     await step.get_by_role("button", name="Det er gjort").click()
     await expect(page.locator("details.mk-next").first).not_to_contain_text("Forventninger afstemt")
     await expect(page.locator(".mk-box", has=page.get_by_role("heading", name="Gjort"))).to_contain_text(
@@ -284,10 +285,11 @@ async def test_without_a_script_a_case_is_found_and_its_step_done(desk: Desk, br
     page = await signed_in(browser, desk, "phone", script=False)
     await page.goto("/intake/cases")
     await page.get_by_role("link", name="Carla Test").click()
+    await page.get_by_label("Hvad er aftalt?").first.fill("Møder hver dag, ringer ved sygdom")
     await page.get_by_role("button", name="Det er gjort").first.click()
-    await expect(page.locator(".mk-box", has=page.get_by_role("heading", name="Gjort"))).to_contain_text(
-        "Forventninger afstemt"
-    )
+    done = page.locator(".mk-box", has=page.get_by_role("heading", name="Gjort"))
+    await expect(done).to_contain_text("Forventninger afstemt")
+    await expect(done).to_contain_text("Møder hver dag, ringer ved sygdom")
 
 
 async def test_what_only_a_school_is_asked_comes_with_a_schools_channel(desk: Desk, browser: Browser) -> None:
