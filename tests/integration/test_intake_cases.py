@@ -193,7 +193,7 @@ async def test_a_closed_unit_takes_no_referral_and_an_open_one_is_not_locked_for
     async with intake.pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT 1 FROM unit_file FOR UPDATE")
         await intake.case_of(EXAMPLE)
-    closed = unit.model_copy(update={"state": "closed"})
+    closed = unit.model_copy(update={"state": "closed", "handed_to": "DK-0000"})
     await intake.pool.execute("UPDATE unit_file SET doc = $1::jsonb", closed.model_dump_json())
     for unit_said in ("DK-0169", "DK-0169 ", "\u00a0DK-0169\t"):
         (outcome,) = await intake.take(intake.of_kafka(referral("late", unit=unit_said)))
