@@ -227,6 +227,7 @@ class CaseFile(Value):
     education_level: Code | None = None
     interests: FreeText | None = None
     options: tuple[Code, ...] = ()
+    certificates_wished: tuple[Code, ...] = ()
     parallel_activities: tuple[ParallelActivity, ...] = ()
     job_in_prospect: bool | None = None
     goals: tuple[GoalText, ...] = ()

@@ -30,9 +30,10 @@ from shared.programmes import Programmes
 KEPT = (
     *("presentation", "foreign_qualification", "foreign_recognition", "experience", "education"),
     *("education_level", "interests", "groups", "options", "situation", "target_group"),
+    "certificates_wished",
 )
 """What replaces what was known if anything was said of it; an empty text or list takes it away."""
-EMPTY: dict[str, tuple[str, ...]] = {"groups": (), "options": ()}
+EMPTY: dict[str, tuple[str, ...]] = {"groups": (), "options": (), "certificates_wished": ()}
 NOT_SAID = frozenset({"location", "certificates"})
 """Fields of the profile that are known otherwise: from the postcode, and from what was shown."""
 OF_CANDIDATE = ("birth_date", "gender", "email", "phone", "postcode")
@@ -222,6 +223,7 @@ def _codes(said: RecordInterview) -> Codes:
         "profile.task": ("content", [profile.task]),
         "groups": ("groups", said.groups),
         "options": ("industries", said.options),
+        "certificates_wished": ("certificates", said.certificates_wished),
         "education_level": ("education_levels", [said.education_level]),
         "situation": ("situations", [said.situation]),
         "target_group": ("target_groups", [said.target_group]),

@@ -87,8 +87,8 @@ def born_on(of_age_on: date) -> date:
 def asked_steps(case: CaseFile, rules: Rules, on: date) -> tuple[Step, ...]:
     """The steps that are asked for in this round, as far as anybody knows what the case is like.
 
-    What the place of an agreed match asks for comes on top, and what is not known to be so of the candidates
-    themselves.
+    What the place of an agreed match asks for, or those that are wished for, comes on top, and what is not
+    known to be so of the candidates themselves.
     """
     asked = (
         step
@@ -96,13 +96,17 @@ def asked_steps(case: CaseFile, rules: Rules, on: date) -> tuple[Step, ...]:
         if (case.round == 1 or not step.first_round_only) and _is_asked_of(case, step, on)
     )
     born = born_on(case.of_age_on) if case.of_age_on is not None else None
-    steps = (*asked, *unmet(case, rules, born), *_asked_by_the_place(case, rules))
+    steps = (*asked, *unmet(case, rules, born), *_asked_by_places(case, rules))
     return (*steps, *_mailbox_before(steps, case))
 
 
-def _asked_by_the_place(case: CaseFile, rules: Rules) -> tuple[Step, ...]:
-    """A step for each certificate of the candidate's that no step of the programme asks for."""
-    kinds = case.match.required_certificates if case.match is not None else ()
+def _asked_by_places(case: CaseFile, rules: Rules) -> tuple[Step, ...]:
+    """A step for each certificate of the candidate's that no step of the programme asks for.
+
+    As long as there is no match, for those that places ask for which are wished for: without one none of
+    these can be agreed.
+    """
+    kinds = case.match.required_certificates if case.match is not None else case.certificates_wished
     return tuple(to_be_shown(kind, rules) for kind in dict.fromkeys(kinds) if rules.step(kind) is None)
 
 

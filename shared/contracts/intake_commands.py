@@ -71,6 +71,9 @@ class RecordInterview(IntakeCommand):
     interests: FreeText | None = Field(default=None, max_length=2000)
     options: tuple[Code, ...] = Field(default=(), max_length=8, description="A few realistic industries.")
     parallel_activities: tuple[ParallelActivity, ...] = Field(default=(), max_length=10)
+    certificates_wished: tuple[Code, ...] = Field(
+        default=(), max_length=8, description="Certificates that places ask for which are wished for."
+    )
     job_in_prospect: bool | None = None
     situation: Code | None = None
     target_group: Code | None = None

@@ -14,6 +14,7 @@ from shared.contracts.intake_commands import (
     CompletePreparation,
     OrderCertificate,
     RecordCertificateShown,
+    RecordInterview,
     ReopenCase,
     WithdrawCase,
 )
@@ -211,3 +212,23 @@ def test_whoever_has_shown_a_certificate_is_asked_for_no_mailbox() -> None:
     story.send(RecordCertificateShown(case_id=story.id, kind="child_certificate"))
     at_a_place_that_asks_for(story, "child_certificate").do("host_prepared")
     assert (story.case.cleared, story.why["steps"]) == (True, [])
+
+
+def test_what_wished_places_ask_for_is_ordered_from_the_interview_on_and_holds_no_other_start() -> None:
+    story = Story("foreningspraktik")
+    story.send(RecordInterview(case_id=story.id, certificates_wished=("child_certificate",)))
+    assert {"digital_mailbox", "child_certificate"} <= {one["code"] for one in story.why["steps"]}
+    story.send(CompletePreparation(case_id=story.id, step="digital_mailbox"))
+    assert about(story, "CertificateDue") == [("order", None)]
+    assert "child_certificate" in {one.step for one in story.case.open_steps}
+    for code in ("expectations_aligned", "purpose_stated"):
+        story.do(code)
+    assert story.case.state == "ready", "it holds up no match with other places"
+    at_a_place_that_asks_for(story).do("host_prepared")
+    assert (story.case.cleared, story.why["steps"]) == (True, [])
+
+
+def test_what_wished_places_ask_for_is_a_certificate() -> None:
+    story = Story("foreningspraktik")
+    with pytest.raises(Refused, match="unknown_code"):
+        story.send(RecordInterview(case_id=story.id, certificates_wished=("swimming",)))
