@@ -6,6 +6,7 @@ Guarantee: a page only reads, and a form only posts a command; names are the bro
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from services.matching import queries
+from services.matching.answering import about_place
 from services.matching.api import own_case
 from services.matching.documents import CaseFile, Place
 from services.matching.effects import candidate_of, offered_of
@@ -28,13 +30,14 @@ from services.matching.insight import (
     wanted,
     what_if,
 )
-from services.matching.solver.edges import broken
+from services.matching.solver.edges import broken, reasons
 from shared.forms import document_of
 from shared.hosting import Host
 from shared.messages import Actor
 from shared.problems import Problem, of_validation
 
 MOST_PLACES = 50
+MOST_ON_A_SHEET = 5
 
 
 def mount(host: Host) -> None:
@@ -122,6 +125,30 @@ def mount(host: Host) -> None:
             cost=found,
             may=found is not None and all(set(who) & actor.roles for who in found.who_may.values()),
         )
+
+    @app.get("/matching/cases/{case_id}/sheet", include_in_schema=False)
+    async def sheet(request: Request, case_id: UUID) -> Response:
+        """A few places that fit, in plain words, to look at together with the candidate and to print."""
+        actor = access.staff(request, *READERS)
+        case = await own_case(host, actor, case_id)
+        pool = await read(host, actor, case.unit, case.programme)
+        places = await asyncio.to_thread(best_for, case, pool)
+        return host.pages.render(request, "sheet.html", actor=actor, unit=case.unit, case=case, places=places)
+
+
+def best_for(case: CaseFile, pool: Read) -> list[tuple[dict[str, Any], list[str]]]:
+    """The places that suit a case best, as a candidate is told of them, with what speaks for each."""
+    own = candidate_of(case)
+    fitting = [
+        (reasons(own, offered_of(place), pool.asking), place)
+        for place, against in rows_of(case, pool)
+        if not against
+    ]
+    fitting.sort(key=lambda one: -sum(reason.points for reason in one[0]))
+    return [
+        (about_place(place, case), [reason.code for reason in why if reason.code != "waiting"])
+        for why, place in fitting[:MOST_ON_A_SHEET]
+    ]
 
 
 def rows_of(case: CaseFile, pool: Read) -> list[tuple[Place, tuple[str, ...]]]:

@@ -208,6 +208,17 @@ async def test_the_pages_show_it_in_words(matching: Matching) -> None:
     assert answer.status_code == 200 and "ville" in answer.text
 
 
+async def test_a_sheet_names_the_places_that_fit_best_first_in_plain_words(matching: Matching) -> None:
+    case = await matching.case(profile={"wishes": [{"plan": "A", "industries": ["care"]}]})
+    await matching.place(industries=["retail"], tasks=["cleaning"])
+    await matching.place(industries=["care"], required_certificates=["police_certificate"])
+    await matching.place(industries=["care"], times=["tue-evening"])
+    shown = await page(matching, f"/matching/cases/{case.case_id}/sheet", lang="en")
+    assert shown.count("Could this be something for you?") == 2
+    assert shown.index("1. Care for the elderly") < shown.index("2. Retail")
+    assert "Tuesday evening" in shown
+
+
 async def test_a_match_is_agreed_within_the_days_of_its_place_and_the_page_names_them(
     matching: Matching,
 ) -> None:
