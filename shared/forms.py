@@ -73,6 +73,8 @@ def _take_away(fields: dict[str, Any], question: Mapping[str, Any]) -> None:
             _put_if_missing(fields, path[:part], [])
     elif question.get("kind") == "checkboxes":
         _put_if_missing(fields, path, [])
+    elif question.get("had") and question.get("kind") == "checkbox":
+        _put_if_missing(fields, path, "false")
     elif question.get("had") and question.get("kind") in CLEARED:
         _put_if_missing(fields, path, "")
 

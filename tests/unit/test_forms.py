@@ -64,3 +64,10 @@ def test_a_list_whose_parts_are_all_gone_is_empty() -> None:
 )
 def test_a_question_that_is_none_takes_nothing_away(nonsense: str) -> None:
     assert fields(("_asked", nonsense), ("a", "1")) == {"a": "1"}
+
+
+def test_a_box_that_was_ticked_and_is_not_any_more_says_no_and_one_that_never_was_says_nothing() -> None:
+    assert fields(asked("on_enquiry_page", "checkbox", had=True)) == {"on_enquiry_page": "false"}
+    ticked = fields(asked("on_enquiry_page", "checkbox", had=True), ("on_enquiry_page", "true"))
+    assert ticked == {"on_enquiry_page": "true"}
+    assert fields(asked("on_enquiry_page", "checkbox")) == {}
