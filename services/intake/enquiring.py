@@ -118,6 +118,7 @@ def ask(secrets: Secrets, state: State, message: Message, programmes: Programmes
         sealed=said.sealed,
         contact_key=said.contact_key,
         notice_id=typed.notice_id,
+        partner_id=typed.partner_id,
         by_email=typed.email is not None,
         asked_at=now,
         answer_by=now + (ANSWER_WITHIN if typed.email else CALL_BACK_WITHIN),
@@ -133,7 +134,9 @@ def ask(secrets: Secrets, state: State, message: Message, programmes: Programmes
 
 
 def _told(enquiry: Enquiry, stage: Literal["asked", "confirmed"], **more: Any) -> EnquiryMade:
-    kept = enquiry.model_dump(include={"unit", "kind", "person_id", "programme", "channel", "notice_id"})
+    kept = enquiry.model_dump(
+        include={"unit", "kind", "person_id", "programme", "channel", "notice_id", "partner_id"}
+    )
     return EnquiryMade(enquiry_id=enquiry.id, stage=stage, **kept, **more)
 
 
@@ -206,6 +209,9 @@ def _registered(
         "postcode": typed.postcode,
         "enquiry": True,
     }
+    if state.partner is not None and state.partner.unit == enquiry.unit:
+        # A link may name anybody; whom the unit does not know as a partner has brought nobody.
+        shared["partner_id"] = state.partner.id
     nobody = replace(state, person=None)
     if typed.kind == "mentor":
         mentor = RegisterMentor(

@@ -68,6 +68,7 @@ class Typed(Value):
     industries: tuple[Code, ...] = ()
     words: FreeText | None = None
     notice_id: UUID | None = None
+    partner_id: UUID | None = None
 
 
 def programmes_for(kind: Kind, unit: Unit, programmes: Programmes, today: date) -> tuple[str, ...]:
@@ -128,7 +129,8 @@ def _whoever(
         "programme": offered[0] if len(offered) == 1 else chosen,
         "channel": reading.code("channel", "channels"),
         "words": reading.words(),
-        "notice_id": reading.notice(),
+        "notice_id": reading.led_by("notice"),
+        "partner_id": reading.led_by("partner"),
     }
 
 
@@ -231,13 +233,13 @@ class _Reading:
             return ()
         return tuple(dict.fromkeys(value))
 
-    def notice(self) -> UUID | None:
+    def led_by(self, name: str) -> UUID | None:
         """Nobody types it: what is no id is left out."""
-        return notice_of(self.fields.get("notice"))
+        return id_of(self.fields.get(name))
 
 
-def notice_of(value: object) -> UUID | None:
-    """The id of a "mentor wanted" notice, as a link or a form has it."""
+def id_of(value: object) -> UUID | None:
+    """The id of a "mentor wanted" notice, or of a partner, as a link or a form has it."""
     try:
         return UUID(value) if isinstance(value, str) else None
     except ValueError:

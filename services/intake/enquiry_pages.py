@@ -26,8 +26,8 @@ from services.intake.enquiry_form import (
     Kind,
     Typed,
     guards,
+    id_of,
     in_page_order,
-    notice_of,
     programmes_for,
     read,
     shown,
@@ -77,7 +77,13 @@ def _asking(host: Host, secrets: Secrets) -> None:
 
     @host.app.get("/intake/enquiry/{unit_id:path}", include_in_schema=False)
     async def door(
-        request: Request, unit_id: str, kind: str = "", notice: str = "", sent: str = ""
+        request: Request,
+        unit_id: str,
+        kind: str = "",
+        notice: str = "",
+        partner: str = "",
+        channel: str = "",
+        sent: str = "",
     ) -> Response:
         unit = _unit(host, unit_id)
         closed = await _closed(host, unit)
@@ -85,7 +91,7 @@ def _asking(host: Host, secrets: Secrets) -> None:
             return _said(host, request, unit, "closed", 410, elsewhere=_elsewhere(host, closed))
         if sent in ("email", "phone"):
             return _said(host, request, unit, f"sent_{sent}", 200)
-        typed = {"notice": str(found)} if (found := notice_of(notice)) else {}
+        typed = _of_link(host, notice, partner, channel)
         wanted = await _notices(host, unit)
         return _page(host, secrets, request, unit, kind if kind in KINDS else None, typed, wanted=wanted)
 
@@ -111,6 +117,14 @@ def _asking(host: Host, secrets: Secrets) -> None:
             return _page(host, secrets, request, unit, kind, shown(fields), away, status=503)
         sent = "email" if typed.email else "phone"
         return RedirectResponse(f"/intake/enquiry/{unit.id}?sent={sent}&lang={language}", 303)
+
+
+def _of_link(host: Host, notice: str, partner: str, channel: str) -> dict[str, str]:
+    """What a link that was mailed to a partner fills in; what cannot be is left out."""
+    ids = {"notice": id_of(notice), "partner": id_of(partner)}
+    typed = {name: str(id_) for name, id_ in ids.items() if id_ is not None}
+    known = host.service.programmes.codes.lists["channels"]
+    return typed | ({"channel": channel} if channel in known else {})
 
 
 def _unit(host: Host, unit_id: str) -> Unit:

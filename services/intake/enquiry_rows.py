@@ -29,8 +29,9 @@ async def rows_of(
         return {}
     confirmed = {m.body.enquiry_id for m in ours if isinstance(m.body, ConfirmEnquiry)}
     known = await connection.fetch(
-        "SELECT id, person_id, unit, doc ->> 'kind' AS kind FROM enquiry "
-        "WHERE id = ANY($1::uuid[]) AND doc IS NOT NULL",
+        "SELECT e.id, e.person_id, e.unit, e.doc ->> 'kind' AS kind, p.id AS partner_id FROM enquiry e "
+        "LEFT JOIN partner p ON p.id = (e.doc ->> 'partner_id')::uuid AND p.doc IS NOT NULL "
+        "WHERE e.id = ANY($1::uuid[]) AND e.doc IS NOT NULL",
         sorted(confirmed, key=int),
     )
     by_id = {row["id"]: row for row in known}
@@ -46,6 +47,8 @@ def _rows(message: Message, known: Mapping[UUID, Any], referral_id_of: ReferralI
     if asked is None or not isinstance(body, ConfirmEnquiry):
         return found
     found |= {"person": asked["person_id"], "unit": derived_id("unit", asked["unit"])}
+    if asked["kind"] != "candidate" and asked["partner_id"] is not None:
+        found["partner"] = asked["partner_id"]
     if asked["kind"] == "mentor":
         return found | {"mentor": asked["person_id"]}
     if asked["kind"] == "host":

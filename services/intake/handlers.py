@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from services.intake import case_rows, enquiry_rows, people_rows, register_rows, unit_rows
+from services.intake import case_rows, enquiry_rows, notice_rows, people_rows, register_rows, unit_rows
 from services.intake.documents import CaseFile, HostFile, Mentor, Person, PersonKey, Place, Referral
 from services.intake.fields import said_text
 from services.intake.referral import national_key, reference_of
@@ -22,7 +22,6 @@ from services.intake.referring import source_of
 from services.intake.registers import Enquiry, Notice, Partner, Staff, UnitFile
 from services.intake.sealing import Secrets
 from services.intake.store import persons_of
-from shared.contracts.matching import MentorWanted, MentorWantedWithdrawn
 from shared.contracts.model import derived_id
 from shared.contracts.referral import RegisterReferral
 from shared.contracts.topics import REFERRALS
@@ -85,6 +84,7 @@ def concerns_by(
         found |= await case_rows.rows_of(connection, messages)
         beside = await case_rows.of_referrals(connection, messages)
         found |= await enquiry_rows.rows_of(connection, messages, referral_id_of)
+        found |= await notice_rows.rows_of(connection, messages)
         return [
             found.get(message.id)
             or _rows(message, keys.get(message.id), persons) | beside.get(message.id, {})
@@ -126,8 +126,6 @@ def _rows(message: Message, key: UUID | None, persons: dict[UUID, UUID]) -> dict
     body = message.body
     if isinstance(body, RegisterReferral):
         return _referral_rows(message, body, key, persons)
-    if isinstance(body, MentorWanted | MentorWantedWithdrawn):
-        return {"notice": body.notice_id}
     return {"case": body.case_id}  # type: ignore[attr-defined]  # All others are about a case.
 
 

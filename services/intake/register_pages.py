@@ -46,6 +46,7 @@ def mount(host: Host) -> None:
         _one(host, pages)
     _places(host)
     _training(host)
+    _asking_partners(host)
 
 
 class _Shown:
@@ -298,3 +299,15 @@ def _training(host: Host) -> None:
             if seen := people - unseen:
                 await queries.note_look(connection, actor, "training_page", seen, shown.now)
             return await shown.render(connection, "training.html", wishes=wishes)
+
+
+def _asking_partners(host: Host) -> None:
+    @host.app.get("/intake/fragments/partners", include_in_schema=False)
+    async def to_ask(request: Request, unit: str) -> Response:
+        """A question of another service's form: names of partners stay with intake."""
+        actor = host.access.staff(request, *STAFF)
+        if unit not in actor.units:
+            raise Problem(403, "other_unit")
+        async with host.pool.acquire() as connection:
+            found = await register_queries.partners_to_ask(connection, unit)
+        return host.pages.render(request, "partners_part.html", actor=actor, unit=unit, partners=found)

@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from services.intake.documents import HostFile, Mentor, Place
+from services.intake.erasing import NO_PARTNER
 from services.intake.queries import PAGE, Found, as_pattern, cursor_of, read_cursor
 from services.intake.registers import Partner
 from shared.postgres import Connection
@@ -173,6 +174,17 @@ async def partner_names(connection: Connection, units: Collection[str]) -> list[
         "SELECT id, name FROM partner WHERE doc IS NOT NULL AND unit = ANY($1::text[]) "
         "ORDER BY name_lowered, id LIMIT 500",
         sorted(units),
+    )
+    return [(str(row["id"]), row["name"]) for row in rows]
+
+
+async def partners_to_ask(connection: Connection, unit: str) -> list[tuple[str, str]]:
+    """Those whom a "mentor wanted" notice can be chosen for: id and name, the first 500."""
+    rows = await connection.fetch(
+        "SELECT id, name FROM partner WHERE doc IS NOT NULL AND unit = $1 "
+        "AND contact_person_id IS NOT NULL AND status <> ALL($2::text[]) ORDER BY name_lowered, id LIMIT 500",
+        unit,
+        list(NO_PARTNER),
     )
     return [(str(row["id"]), row["name"]) for row in rows]
 

@@ -144,6 +144,7 @@ class Enquiry(Value):
     sealed: Identity | None = None
     contact_key: str | None = None
     notice_id: UUID | None = None
+    partner_id: UUID | None = None
     by_email: bool = True
     asked_at: datetime
     answer_by: datetime

@@ -164,7 +164,8 @@ class Proposal(Document):
 class Notice(Document):
     """Mentor wanted (mentor søges): what may be said of an unmatched case without saying whose it is.
 
-    `replies` counts those who answered, by the channel that they came by.
+    `replies` counts those who answered, by the channel that they came by; `by_partner` those of them who came
+    by the link of a partner whom the notice was chosen for.
     """
 
     id: UUID
@@ -182,6 +183,7 @@ class Notice(Document):
     published_on: date
     parties: tuple[Party, ...] = ()
     replies: Mapping[str, int] = {}
+    by_partner: Mapping[UUID, int] = {}
     reason: Code | None = None
 
 

@@ -1,6 +1,7 @@
 """Mentor wanted (mentor søges): looking for somebody for a case that has none, without saying whose it is.
 
-Job: put a notice up for chosen partners and the enquiry page, count who answers by channel, and take it down.
+Job: put a notice up for chosen partners and the enquiry page, count who answers by channel and by partner,
+and take it down.
 Guarantee: pure; a notice says codes alone, and none goes up that is too general to be answered (B): field,
 stage and the task ahead must be known.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from services.matching.documents import CaseFile, Notice, State, TakeDownNotice
 from services.matching.effects import today_in
@@ -21,9 +23,11 @@ from shared.contracts.matching import (
     PublishMentorWanted,
     WithdrawMentorWanted,
 )
-from shared.contracts.model import Code, Party
+from shared.contracts.model import Party
 from shared.messages import Decision, Ignored, Message, Refused
 from shared.programmes import Programmes
+
+K = TypeVar("K")
 
 CONCRETE = ("field", "stage", "task")
 """What of a profile makes it concrete: general ones get no answer (B)."""
@@ -66,6 +70,7 @@ def publish(state: State, message: Message, rules: Programmes, now: datetime) ->
         published_on=today_in(case.unit, rules, now),
         parties=_staff(case),
         replies=state.notice.replies if state.notice is not None else {},
+        by_partner=state.notice.by_partner if state.notice is not None else {},
         **says,
     )
     wishes = case.profile.wishes
@@ -105,12 +110,16 @@ def count_reply(
     body: EnquiryMade = message.body  # type: ignore[assignment]
     if state.notice is None or body.stage != "confirmed":
         return Ignored("not_a_reply")
-    channel = body.channel or "website"
-    replies: Mapping[Code, int] = {
-        **state.notice.replies,
-        channel: state.notice.replies.get(channel, 0) + 1,
-    }
-    return Decision(replace(state, notice=state.notice.model_copy(update={"replies": replies})))
+    notice = state.notice
+    counted: dict[str, object] = {"replies": _one_more(notice.replies, body.channel or "website")}
+    # A link may name anybody: it counts for whom the notice was chosen for.
+    if body.partner_id is not None and body.partner_id in {*notice.partners, *notice.by_partner}:
+        counted["by_partner"] = _one_more(notice.by_partner, body.partner_id)
+    return Decision(replace(state, notice=notice.model_copy(update=counted)))
+
+
+def _one_more(counts: Mapping[K, int], key: K) -> dict[K, int]:
+    return {**counts, key: counts.get(key, 0) + 1}
 
 
 def down(state: State, reason: str) -> Decision[State]:

@@ -36,7 +36,8 @@ class ContactFile(Document):
 
 
 class Matter(Document):
-    """What mails are about: a proposal (its question), an agreed match (its placement), or an enquiry.
+    """What mails are about: a proposal (its question), an agreed match (its placement), an enquiry, or a
+    notice that a partner was asked by.
 
     Mails that make sense only while it is open are not sent any more once it is closed, and a question
     is not put to, and nobody is reminded of, what they have answered already.
@@ -58,8 +59,8 @@ class Mail(Document):
     """One mail to one person. `facts` are dates, numbers and codes from the event, nothing else.
 
     `useful_until` is the moment from which it would only confuse; `mine_until` and `answer_by` are the
-    end dates of its links, kept so that a retry carries the very same links. One about an enquiry is of no
-    case and no programme yet, and sent in the unit's name.
+    end dates of its links, kept so that a retry carries the very same links. One about an enquiry or a notice
+    is of no case and no programme, and sent in the unit's name.
     """
 
     id: UUID

@@ -9,8 +9,9 @@ from uuid import UUID
 from services.notifications.documents import ContactFile, Mail, MailResult, Matter, MovedCase
 from services.notifications.store import mails_of_cases, mails_to
 from shared.contracts.followup import FollowupEvent
-from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, SubjectErased
+from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, PartnerAsked, SubjectErased
 from shared.contracts.matching import MatchAgreed, MatchCancelled
+from shared.contracts.model import derived_id
 from shared.contracts.notifications import RetryMail
 from shared.corridor import Refs, Table
 from shared.messages import Message, Tombstone
@@ -60,6 +61,8 @@ def concerned(body: Any) -> Refs:
             return {"matter": body.placement_id}
         case EnquiryMade():
             return {"matter": body.enquiry_id}
+        case PartnerAsked():
+            return {"matter": derived_id("partner asked", body.notice_id, body.partner_id)}
         case MatchAgreed() | MatchCancelled():
             return {"matter": body.match_id}
         case _:

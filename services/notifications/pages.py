@@ -29,8 +29,15 @@ def to_call(mail: Mail, words: Words) -> dict[str, Any]:
         "unit": mail.unit,
         "due_at": mail.useful_until or mail.queued_at,
         "urgency": "today",
-        "href": f"/intake/cases/{mail.case_id}" if mail.case_id else "/intake/enquiries",
+        "href": _leads_to(mail),
     }
+
+
+def _leads_to(mail: Mail) -> str:
+    """Where staff find whom to call: with the case, the partner, or among the enquiries."""
+    if "partner_id" in mail.facts:
+        return f"/intake/partners/{mail.facts['partner_id']}"
+    return f"/intake/cases/{mail.case_id}" if mail.case_id else "/intake/enquiries"
 
 
 def entry(mail: Mail, words: Words) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import EnquiryMade
+from shared.contracts.intake import EnquiryMade, PartnerAsked
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
@@ -52,6 +52,10 @@ def parties(event: CaseFields, matter: Matter | None) -> tuple[Party, ...]:
 
 def newly_asked(event: CaseFields | EnquiryMade, matter: Matter | None) -> tuple[Party, ...]:
     return tuple(party for party in event.asked if party.person_id not in known_to(matter))
+
+
+def asked(event: PartnerAsked, matter: Matter | None) -> tuple[Party, ...]:
+    return event.asked
 
 
 def not_answered(event: CaseFields, matter: Matter | None) -> tuple[Party, ...]:
@@ -97,7 +101,7 @@ class Telling:
     mail is too late; a date counts to its end.
     """
 
-    event: type[CaseFields] | type[EnquiryMade]
+    event: type[CaseFields] | type[EnquiryMade] | type[PartnerAsked]
     template: str
     to: People
     facts: tuple[str, ...] = ()
@@ -122,6 +126,7 @@ def _of_check_in(event: type[CaseFields], template: str) -> Telling:
 
 EVERYBODY = frozenset({"candidate", "host", "mentor", "staff"})
 FRAME = ("starts_on", "ends_on", "hours_per_week")
+OF_A_NOTICE = ("notice_id", "partner_id", "channel", "field", "stage", "task")
 
 TEMPLATES: tuple[Telling, ...] = (
     Telling(MatchProposed, "answer", newly_asked, while_open=True, until=("answer_by",)),
@@ -140,6 +145,7 @@ TEMPLATES: tuple[Telling, ...] = (
     Telling(PlacementEnded, "placement_ended", parties, when=has_ended),
     Telling(PlacementEnded, "match_cancelled", parties, when=never_began),
     Telling(EnquiryMade, "enquiry_confirm", newly_asked, while_open=True, until=("answer_by",)),
+    Telling(PartnerAsked, "mentor_wanted", asked, OF_A_NOTICE, while_open=True),
 )
 
 
@@ -152,6 +158,7 @@ def mails(
     """
     event: Any = message.body
     rules = _rules(event, programmes)
+    programme = event.programme if rules else None
     zone = ZoneInfo(programmes.unit(event.unit).time_zone)
     made: dict[Any, Mail] = {}
     for telling in TEMPLATES:
@@ -174,7 +181,7 @@ def mails(
                     person_id=party.person_id,
                     side=party.side,
                     unit=event.unit,
-                    programme=event.programme if rules else None,
+                    programme=programme,
                     rules_version=rules.rules_version if rules else None,
                     case_id=after.case_id,
                     matter_id=after.id,
@@ -191,7 +198,7 @@ def mails(
 
 
 def _rules(event: Any, programmes: Programmes) -> Rules | None:
-    """The rules of the event's case; an enquiry is none yet."""
+    """The rules of the event's case; an enquiry is none yet, and a notice does not say whose it is."""
     if not isinstance(event, CaseFields):
         return None
     return programmes.version(event.programme, event.unit, event.rules_version)

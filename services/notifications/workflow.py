@@ -36,7 +36,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, SubjectErased
+from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, PartnerAsked, SubjectErased
 from shared.contracts.matching import (
     MatchAgreed,
     MatchCancelled,
@@ -126,6 +126,13 @@ def tell_of_enquiry(state: State, message: Message, rules: Programmes, now: date
     assert isinstance(event, EnquiryMade)
     after = stepped(state.matter, state, event, closed=event.stage == "confirmed")
     return told(state, message, rules, now, after)
+
+
+def tell_partner(state: State, message: Message, rules: Programmes, now: datetime) -> Done:
+    """A partner is asked to look for a mentor; a notice that was down may be up again."""
+    event = message.body
+    assert isinstance(event, PartnerAsked)
+    return told(state, message, rules, now, stepped(state.matter, state, event, closed=event.over))
 
 
 def stepped(before: Matter | None, state: State, event: Any, *, closed: bool = False) -> Matter:
@@ -239,6 +246,7 @@ WORKFLOW = Workflow(
             On(MatchCancelled, "none open", "closed", tell_the_end),
             On(PlacementEnded, "none open", "closed", tell_the_end),
             On(EnquiryMade, "none open", "open closed", tell_of_enquiry),
+            On(PartnerAsked, "none open closed", "open closed", tell_partner),
         ),
         ends=("closed",),
     ),

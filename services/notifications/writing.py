@@ -16,6 +16,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
@@ -81,6 +82,10 @@ class Writer:
 
     def links(self, mail: Mail) -> dict[str, str]:
         """The addresses that a mail may name; the same ones on each retry."""
+        if "notice_id" in mail.facts:
+            asked = {"kind": "mentor", "notice": mail.facts["notice_id"], "partner": mail.facts["partner_id"]}
+            asked |= {"channel": mail.facts["channel"]} if mail.facts["channel"] else {}
+            return {"door_url": f"{self._public_url}/intake/enquiry/{mail.unit}?{urlencode(asked)}"}
         if mail.case_id is None:
             token = self._signer.token("enquiry", mail.person_id, mail.matter_id, mail.answer_by)
             return {"confirm_url": f"{self._public_url}/intake/enquiry/confirm/{token}"}

@@ -275,6 +275,24 @@ class PartnerChanged(IntakeEvent):
     dispute: Code | None = None
 
 
+class PartnerAsked(IntakeEvent):
+    """A partner is asked to look for a mentor among those they know, by a notice without identity.
+
+    `asked` is their contact person. `over`: the notice is down, or is not for this partner any more.
+    """
+
+    key_field: ClassVar[str] = "partner_id"
+    partner_id: UUID
+    unit: str
+    notice_id: UUID
+    field: Code
+    stage: Code
+    task: Code
+    channel: Code | None = Field(default=None, description="The channel that a reply through them counts by.")
+    over: bool = False
+    asked: tuple[Party, ...] = ()
+
+
 class UnitEvent(IntakeEvent):
     """About a unit as a whole."""
 
@@ -322,6 +340,7 @@ class EnquiryMade(UnitEvent):
     answer_by: AwareDatetime | None = None
     programme: Code | None = None
     notice_id: UUID | None = Field(default=None, description="The 'mentor wanted' notice that was answered.")
+    partner_id: UUID | None = Field(default=None, description="The partner whose link was followed.")
     parties: tuple[Party, ...] = ()
     asked: tuple[Party, ...] = ()
 

@@ -21,6 +21,7 @@ from shared.contracts.intake_commands import (
     AssignCase,
     ChangeWishes,
     CompletePreparation,
+    ContactDetails,
     DeclineCandidate,
     GoalInWords,
     OrderCertificate,
@@ -35,6 +36,7 @@ from shared.contracts.intake_commands import (
 from shared.contracts.matching import MentorWanted, MentorWantedWithdrawn
 from shared.contracts.model import Wish, derived_id, match_id
 from shared.contracts.referral import RegisterReferral
+from shared.contracts.register_commands import RegisterPartner
 from tests.builders import STAFF, TODAY, UNIT, Clock, agreed, cancelled, frame, proposed
 from tests.servers.intake import referral
 from tests.unit import people_samples, staff_samples
@@ -120,18 +122,34 @@ CASES: Bodies = (
 
 NOTICES: Bodies = (
     (
-        ("notice",),
+        ("partner", "person"),
         (
+            RegisterPartner(
+                unit=UNIT,
+                kind="library",
+                name="Biblioteket",
+                contact_person=ContactDetails(name="Bo Eksempel"),
+            ),
+        ),
+    ),
+    (
+        ("notice", "partners"),
+        tuple(
             MentorWanted(
                 **frame(IDS["case"]),
                 notice_id=IDS["notice"],
                 field="healthcare",
                 stage="seeking_work",
                 task="job_search",
+                partners=partners,
                 published_on=TODAY,
-            ),
-            MentorWantedWithdrawn(**frame(IDS["case"]), notice_id=IDS["notice"], reason="mentor_found"),
+            )
+            for partners in ((), (IDS["partner"],))
         ),
+    ),
+    (
+        ("notice", "partners"),
+        (MentorWantedWithdrawn(**frame(IDS["case"]), notice_id=IDS["notice"], reason="mentor_found"),),
     ),
 )
 

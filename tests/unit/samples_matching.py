@@ -159,8 +159,10 @@ REPLIES = tuple(
         person_id=HOST.person_id,
         channel="library",
         notice_id=NOTICE,
+        partner_id=partner_id,
     )
     for stage in ("asked", "confirmed")
+    for partner_id in (None, derived_id("sample", "partner"))
 )
 OF_THE_TEXTS = (
     *(CaseTexts(case_id=CASE, version=version, presentation="Glad for heste") for version in (1, 2)),

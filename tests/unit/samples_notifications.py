@@ -25,7 +25,7 @@ from shared.contracts.followup import (
     PlacementEnded,
     PlacementStarted,
 )
-from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, SubjectErased
+from shared.contracts.intake import CaseAssigned, Contact, EnquiryMade, PartnerAsked, SubjectErased
 from shared.contracts.matching import (
     MatchMeetingBooked,
     MatchProposed,
@@ -56,6 +56,16 @@ ENQUIRY = {
     "person_id": CANDIDATE.person_id,
 }
 
+NOTICE = {
+    "partner_id": derived_id("sample", "partner"),
+    "unit": UNIT,
+    "notice_id": MATTER,
+    "field": "healthcare",
+    "stage": "seeking_work",
+    "task": "job_search",
+    "channel": "library",
+}
+
 PROPOSED = message(MatchProposed(**QUESTION, asked=(CANDIDATE, HOST), answer_by=IN_A_WEEK), NOW, STAFF)
 MAIL = derived_id("mail", PROPOSED.id, CANDIDATE.person_id, "answer")
 RESULT = {"mail_id": MAIL, "person_id": CANDIDATE.person_id}
@@ -78,6 +88,8 @@ OF_THE_MATTER = (
     PlacementEnded(**PLACEMENT, how="failed_match"),
     EnquiryMade(**ENQUIRY, stage="asked", asked=(CANDIDATE,), answer_by=IN_A_WEEK),
     EnquiryMade(**ENQUIRY, stage="confirmed"),
+    PartnerAsked(**NOTICE, asked=(HOST,)),
+    PartnerAsked(**NOTICE, over=True),
 )
 OF_THE_CONTACT = (
     *(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import pytest
@@ -32,8 +33,8 @@ FACTS = {
     "at": "2026-12-23T09:30:00Z",
     "mode": "in_person",
 }
-OF_AN_ENQUIRY = "enquiry_confirm"
-NAMES = sorted({telling.template for telling in TEMPLATES} - {OF_AN_ENQUIRY})
+OF_AN_ENQUIRY, OF_A_NOTICE = "enquiry_confirm", "mentor_wanted"
+NAMES = sorted({telling.template for telling in TEMPLATES} - {OF_AN_ENQUIRY, OF_A_NOTICE})
 OFFERED = sorted(PROGRAMMES.by_version)
 
 
@@ -71,7 +72,7 @@ def text(one: Mail, language: str = "da") -> str:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_template_is_there_in_every_language_and_no_other(language: str) -> None:
     found = sorted(file.stem for file in (TEXTS / language).glob("*.txt"))
-    assert found == sorted([*NAMES, OF_AN_ENQUIRY, "frame"])
+    assert found == sorted([*NAMES, OF_AN_ENQUIRY, OF_A_NOTICE, "frame"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -112,6 +113,31 @@ def test_who_wrote_at_a_units_door_is_asked_in_its_name_whether_it_was_them(
     assert actor is not None and actor.scope == "enquiry"
     assert (actor.person_id, actor.question) == (one.person_id, one.matter_id)
     assert "/followup/mine/" not in written and "None" not in re.sub(r"https://\S+", "", written)
+
+
+@pytest.mark.parametrize(("language", "field"), [("da", "Sundhed"), ("nb", "Helse"), ("en", "Health")])
+@pytest.mark.parametrize("channel", ["library", None])
+@pytest.mark.parametrize("unit", sorted(PROGRAMMES.units))
+def test_a_partner_reads_what_mentor_is_wanted_and_the_way_to_the_units_door(
+    unit: str, channel: str | None, language: str, field: str
+) -> None:
+    notice = {"notice_id": str(uuid4()), "partner_id": str(uuid4()), "channel": channel}
+    facts = notice | {"field": "healthcare", "stage": "choosing_education", "task": "education_choice"}
+    one = mail(
+        OF_A_NOTICE, unit=unit, programme=None, rules_version=None, case_id=None, side="host", facts=facts
+    )
+    message = WRITER.write(one, receiver(language), NOW)
+    written, name = str(message.get_content()), PROGRAMMES.units[unit].name
+    assert name in message["Subject"] and field in written
+    for list_name, code in (("stages", "choosing_education"), ("content", "education_choice")):
+        assert PROGRAMMES.codes.words(list_name, code, language) in written
+    (link,) = re.findall(r"https://makker.example.org(/\S+)", written)
+    path, _, asked = link.partition("?")
+    assert path == f"/intake/enquiry/{unit}"
+    expected = {"kind": "mentor", "notice": notice["notice_id"], "partner": notice["partner_id"]}
+    assert dict(parse_qsl(asked)) == expected | ({"channel": channel} if channel else {})
+    # It is to be passed on, so it must not speak for its receiver.
+    assert str(one.person_id) not in written and written.rstrip().endswith(name)
 
 
 def test_the_facts_are_written_out_in_the_units_time_zone_and_the_readers_language() -> None:
