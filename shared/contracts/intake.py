@@ -276,10 +276,7 @@ class PartnerChanged(IntakeEvent):
 
 
 class PartnerAsked(IntakeEvent):
-    """A partner is asked to look for a mentor among those they know, by a notice without identity.
-
-    `asked` is their contact person. `over`: the notice is down, or is not for this partner any more.
-    """
+    """A partner's contact person is asked who could be a mentor; `over`: not any more, by this notice."""
 
     key_field: ClassVar[str] = "partner_id"
     partner_id: UUID
