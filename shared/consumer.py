@@ -103,9 +103,9 @@ class Consumer:
             for raw in records:
                 self.done[TopicPartition(raw.topic, raw.partition)] = raw.offset + 1
         finally:
-            # FastStream keeps what the decoder gave in the message, and ours gives the message itself: a
-            # circle, which would keep the batch in memory until the rarest round of the garbage collector.
-            message.clear_cache()
+            # FastStream keeps the message, in a circle with itself and in the contexts of timers. The batch
+            # is not to stay in memory with it until the rarest round of the garbage collector.
+            message.raw_message = ()
             self.busy = False
 
     async def _handle(self, records: tuple[ConsumerRecord[bytes, bytes], ...]) -> None:
