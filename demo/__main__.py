@@ -11,8 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -32,20 +31,13 @@ REPLIES = "referral-replies-v1"
 console = Console(highlight=False)
 
 
-def day_of(visitor: Visitor) -> Callable[[], Awaitable[date]]:
-    async def today() -> date:
-        return datetime.fromisoformat(await visitor.now()).date()
-
-    return today
-
-
 async def whole_path(visitor: Visitor, say: Say = quietly) -> None:
     """Every programme from referral to its second check-in, time being moved."""
     async with visitor.listening(REPLIES) as replies:
         walks = []
         for sample in SAMPLES.values():
             say(f"\n{sample.programme} in {sample.unit}")
-            walk = Walk(visitor, sample, 1, replies, day_of(visitor), lambda text: say(f"  {text}"))
+            walk = Walk(visitor, sample, 1, replies, visitor.today, lambda text: say(f"  {text}"))
             await walk.offer_place()
             await walk.all_the_way()
             walks.append(walk)
@@ -66,7 +58,7 @@ async def furnish(visitor: Visitor, samples: list[Sample], progress: Callable[[s
         for sample in samples:
             for number, stage in enumerate(("running", "proposed", "preparing"), start=1):
                 progress(f"{sample.programme}: {stage}")
-                walk = Walk(visitor, sample, number, replies, day_of(visitor))
+                walk = Walk(visitor, sample, number, replies, visitor.today)
                 if stage != "preparing":
                     await walk.offer_place()
                 await walk.refer()

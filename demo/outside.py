@@ -11,8 +11,10 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -196,3 +198,7 @@ class Visitor(Outside):
 
     async def now(self) -> str:
         return str((await self.get("/demo/clock", role=None))["now"])
+
+    async def today(self) -> date:
+        """The day where the sample units are: in Denmark and Norway it is the same."""
+        return datetime.fromisoformat(await self.now()).astimezone(ZoneInfo("Europe/Copenhagen")).date()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -22,11 +20,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_a_coordinator_sees_what_is_lacking_and_chooses_another_place(
     stack: Stack, visitor: Visitor, browser: Browser
 ) -> None:
-    async def today() -> date:
-        return stack.clock().date()
-
     async with visitor.listening("referral-replies-v1") as replies:
-        walk = Walk(visitor, SAMPLES["udviklingspraktik"], 940, replies, today)
+        walk = Walk(visitor, SAMPLES["udviklingspraktik"], 940, replies, visitor.today)
         await walk.refer()
     await walk.prepare("match")
     await stack.settle()

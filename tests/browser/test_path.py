@@ -7,7 +7,7 @@ The pictures of the last run are left in `.cache/pictures`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -107,10 +107,7 @@ async def do_all_steps(page: Page, case: str) -> None:
 async def test_a_caseworker_a_host_and_a_candidate_walk_the_whole_path(
     stack: Stack, visitor: Visitor, browser: Browser
 ) -> None:
-    async def today() -> date:
-        return datetime.fromisoformat(await visitor.now()).date()
-
-    host = Walk(visitor, SAMPLES["foreningspraktik"], 900, [], today)
+    host = Walk(visitor, SAMPLES["foreningspraktik"], 900, [], visitor.today)
     await host.offer_place()
     desk = await new_page(browser, stack.url, DESK)
     await sign_in(desk)
@@ -138,7 +135,7 @@ async def test_a_caseworker_a_host_and_a_candidate_walk_the_whole_path(
     await desk.locator('a[href^="/matching/proposals/"]').first.click()
     await look(desk, "proposal")
     form = desk.locator('form[action$="/AgreeMatch"]')
-    starts_on = await today()
+    starts_on = await visitor.today()
     await form.locator('input[name="starts_on"]').fill(starts_on.isoformat())
     await form.locator('input[name="ends_on"]').fill((starts_on + timedelta(weeks=12)).isoformat())
     await form.locator('input[name="hours_per_week"]').fill("5")
@@ -194,11 +191,8 @@ async def test_a_caseworker_a_host_and_a_candidate_walk_the_whole_path(
 async def test_a_link_used_twice_expired_or_tampered_with_is_answered_kindly(
     stack: Stack, visitor: Visitor, browser: Browser
 ) -> None:
-    async def today() -> date:
-        return datetime.fromisoformat(await visitor.now()).date()
-
     async with visitor.listening("referral-replies-v1") as replies:
-        walk = Walk(visitor, SAMPLES["virksomhedspraktik"], 901, replies, today)
+        walk = Walk(visitor, SAMPLES["virksomhedspraktik"], 901, replies, visitor.today)
         await walk.offer_place()
         await walk.refer()
         await walk.prepare("match")

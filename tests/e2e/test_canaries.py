@@ -9,7 +9,6 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
 from typing import Any
 
 import asyncpg
@@ -143,18 +142,15 @@ async def metrics(stack: Stack) -> str:
 async def test_a_person_is_nowhere_but_where_they_belong_and_nowhere_once_erased(stack: Stack) -> None:
     visitor = Plants(stack.url, stack.kafka)
 
-    async def today() -> date:
-        return datetime.fromisoformat(await visitor.now()).date()
-
     try:
         with listened() as logs:
             async with visitor.listening("referral-replies-v1") as replies:
-                walk = Walk(visitor, SAMPLE, NUMBER, replies, today)
+                walk = Walk(visitor, SAMPLE, NUMBER, replies, visitor.today)
                 await walk.offer_place()
                 await walk.all_the_way()
             await walk.hold_check_in()
             await visitor.command("intake", "RecordInterview", case_id=walk.case_id, guardian=GUARDIAN)
-            unreferenced = referral(SAMPLE, NUMBER, "", (await today()).isoformat())
+            unreferenced = referral(SAMPLE, NUMBER, "", (await visitor.today()).isoformat())
             await visitor.publish({name: value for name, value in unreferenced.items() if value != ""})
             others = await beside(visitor, stack.hosts["intake"])
             await visitor.settle()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -17,21 +17,18 @@ REPLIES = "referral-replies-v1"
 async def test_a_case_goes_from_referral_to_its_second_check_in(visitor: Visitor, programme: str) -> None:
     sample, number = SAMPLES[programme], 100
 
-    async def today() -> date:
-        return datetime.fromisoformat(await visitor.now()).date()
-
     async with visitor.listening(REPLIES) as replies:
-        walk = Walk(visitor, sample, number, replies, today)
+        walk = Walk(visitor, sample, number, replies, visitor.today)
         await walk.offer_place()
         await walk.all_the_way()
         first = walk.placement["check_ins"][0]
-        await visitor.days_pass((date.fromisoformat(first["due_on"]) - await today()).days)
+        await visitor.days_pass((date.fromisoformat(first["due_on"]) - await visitor.today()).days)
         await walk.hold_check_in()
         second = next(c for c in walk.placement["check_ins"] if c["state"] == "booked")
         assert date.fromisoformat(second["due_on"]) - date.fromisoformat(first["due_on"]) >= timedelta(
             days=28
         )
-        await visitor.days_pass((date.fromisoformat(second["due_on"]) - await today()).days)
+        await visitor.days_pass((date.fromisoformat(second["due_on"]) - await visitor.today()).days)
         await walk.hold_check_in()
         await visitor.settle()
 
