@@ -14,6 +14,7 @@ import numpy as np
 
 from services.matching.solver.columns import (
     CODES,
+    EARLIEST,
     FIELD,
     FREE,
     FROM,
@@ -183,7 +184,9 @@ def region(candidates: int, *, seed: int = SEED, overdue: float = 0.0, tight: fl
     place_numbers[:, TIME_COUNT] = np.bitwise_count(theirs[:, at["times"]])
     place_numbers[:, FIELD] = NO_FIELD
     place_numbers[:, GENDER] = rng.integers(0, 3, places)
-    place_numbers[:, FROM], place_numbers[:, UNTIL] = date.min.toordinal(), date.max.toordinal()
+    # Everybody can begin on the first day there is, and every place is there from then on for ever.
+    numbers[:, EARLIEST] = place_numbers[:, FROM] = date.min.toordinal()
+    place_numbers[:, UNTIL] = date.max.toordinal()
     place_numbers[:, FREE] = openings(rng, places, round(tight * candidates))
     place_numbers[:, HELPERS : HELPERS + 2] = rng.integers(0, 2, (places, 2)) * WEIGHTS["helpers"]
     hours = np.where(theirs_known[:, None], _hours(rng, places), [0.0, np.inf])
