@@ -160,7 +160,7 @@ async def test_a_relay_that_loses_its_connection_ends_and_another_goes_on(
         await until(lambda: all_sent(followup))
         await followup.pool.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
         )
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await asyncio.wait_for(relay_task, 10)

@@ -29,6 +29,7 @@ from services.matching.solver.edges import (
     pool_of,
     why_not,
 )
+from services.matching.solver.near import overlooked
 from services.matching.solver.optimum import solve
 from services.matching.solver.pool import NotProven
 from services.matching.solver.pricing import solve_columns
@@ -227,6 +228,19 @@ def test_edges_that_were_left_out_at_first_are_found_when_they_are_needed(seed: 
     overdue = whole.graph.extra > 0
     assert (few.state.at[overdue] >= 0).sum() == (whole.state.at[overdue] >= 0).sum()
     assert best_pairs(*pool).pairs == solve(pool_of(*pool)).pairs
+
+
+@settings(max_examples=40, deadline=None)
+@given(waiting())
+def test_the_look_at_all_pairs_finds_each_that_is_worth_more_than_its_duals(
+    pool: tuple[list[Candidate], list[Offered], Asking],
+) -> None:
+    solved = solve_columns(columns_of(*pool))
+    points = [edge.points for edge in pool_of(*pool).edges]
+    for all_are in {0, *points, *(one - 1 for one in points)}:
+        duals = solved.graph.extra + all_are, np.zeros_like(solved.state.p)
+        found = overlooked(solved.columns, solved.ground, solved.graph, *duals)
+        assert found == sum(one > all_are for one in points)
 
 
 def test_an_edge_that_pricing_overlooked_is_noticed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

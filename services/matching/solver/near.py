@@ -22,7 +22,7 @@ from services.matching.solver.columns import CODES, Asked, Columns, Offers, Seek
 from services.matching.solver.compiled import compiled, inlined
 from services.matching.solver.graph import Graph, Ints, Longs, no_graph
 from services.matching.solver.grid import Grid, runs
-from services.matching.solver.pairs import breaks, points_of
+from services.matching.solver.pairs import at_most, breaks, points_of, undecided
 
 THREADS = min(2, os.cpu_count() or 1)
 PIECE = 1000
@@ -300,14 +300,13 @@ def _overlooked(
     hard, weights, segment = a
     grid, begins = ground.grid, ground.begins
     found = np.empty((grid.rows + 2, 2), np.int64)
-    count, top = 0, weights.sum()
+    count, rest = 0, undecided(weights)
     for i in range(begin, end):
         least = u[i] - extra[i]
         for run in range(runs(grid, begins, cn, cm, i, found)):
             for j in range(found[run, 0], found[run, 1]):
                 dual = least + p[j]
-                # No pair is worth more than all weights together, or less than a point.
-                if dual >= max(1, top):
+                if at_most(cn, cs, os_, weights, rest, segment, i, j) <= dual:
                     continue
                 if breaks(cn, cm, cs, barred, barred_start, on, om, os_, hard, segment, i, j, False) != 0:
                     continue

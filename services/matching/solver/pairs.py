@@ -82,24 +82,25 @@ W_TRAVEL = REASONS.index("travel")
 W_TIMES = REASONS.index("times")
 W_HOURS = REASONS.index("hours")
 W_NEEDS = REASONS.index("needs_supported")
+W_WAITING = REASONS.index("waiting")
 
 
 @inlined
 def common(one: Words, other: Words, segment: Longs, i: int, j: int, which: int) -> bool:
     """Whether both have a code of this segment."""
-    for word in range(segment[which], segment[which + 1]):  # noqa: SIM110 (machine code has no generators)
-        if one[i, word] & other[j, word]:
-            return True
-    return False
+    both = np.uint64(0)
+    for word in range(segment[which], segment[which + 1]):
+        both |= one[i, word] & other[j, word]
+    return both != 0  # type: ignore[no-any-return]
 
 
 @inlined
 def missing(one: Words, other: Words, segment: Longs, i: int, j: int, which: int) -> bool:
     """Whether the place has a code of this segment that the candidate has not."""
-    for word in range(segment[which], segment[which + 1]):  # noqa: SIM110 (machine code has no generators)
-        if other[j, word] & ~one[i, word]:
-            return True
-    return False
+    lacking = np.uint64(0)
+    for word in range(segment[which], segment[which + 1]):
+        lacking |= other[j, word] & ~one[i, word]
+    return lacking != 0  # type: ignore[no-any-return]
 
 
 @inlined
@@ -190,6 +191,14 @@ def breaks(
 
 
 @inlined
+def of_plans(sets: Words, place_sets: Words, w: Longs, segment: Longs, i: int, j: int) -> int:
+    """The points for an industry of plan A, or else of plan B."""
+    if common(sets, place_sets, segment, i, j, PLAN_A):
+        return w[W_PLAN_A]  # type: ignore[no-any-return]
+    return w[W_PLAN_B] if common(sets, place_sets, segment, i, j, PLAN_B) else 0
+
+
+@inlined
 def points_of(
     numbers: Longs,
     measures: Floats,
@@ -204,10 +213,7 @@ def points_of(
 ) -> int:
     """What a pair that no rule forbids is worth, at least 1."""
     found = numbers[i, WAITING] + place_numbers[j, HELPERS + numbers[i, LANGUAGE_MENTOR]]
-    if common(sets, place_sets, segment, i, j, PLAN_A):
-        found += w[W_PLAN_A]
-    elif common(sets, place_sets, segment, i, j, PLAN_B):
-        found += w[W_PLAN_B]
+    found += of_plans(sets, place_sets, w, segment, i, j)
     if w[W_PROFESSION] > 0 and common(sets, place_sets, segment, i, j, PROFESSION):
         found += w[W_PROFESSION]
     if numbers[i, FIELD] != NO_FIELD and place_numbers[j, FIELD] == numbers[i, FIELD]:
@@ -230,6 +236,21 @@ def points_of(
         both = count_common(sets, place_sets, segment, i, j, NEED)
         found += round_half_even(w[W_NEEDS] * min(1.0, both / NEEDS_IN_FULL))
     return max(1, found)  # type: ignore[no-any-return]
+
+
+@inlined
+def at_most(
+    numbers: Longs, sets: Words, place_sets: Words, w: Longs, rest: int, segment: Longs, i: int, j: int
+) -> int:
+    """A bound on `points_of`, quickly: `rest` is what `undecided` says of the weights."""
+    found = numbers[i, WAITING] + of_plans(sets, place_sets, w, segment, i, j) + rest
+    return max(1, found)  # type: ignore[no-any-return]
+
+
+@inlined
+def undecided(w: Longs) -> int:
+    """All points together but those that `at_most` looks at."""
+    return w.sum() - w[W_WAITING] - w[W_PLAN_A] - w[W_PLAN_B]  # type: ignore[no-any-return]
 
 
 @inlined
