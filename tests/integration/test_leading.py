@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
 import pytest
 from prometheus_client import generate_latest
 
 from services.followup.metrics import CHECKINS_OVERDUE
 from shared.hosting import Host
 from shared.maintenance import lead
+from shared.postgres import TRANSIENT
 
 pytest_plugins = ["tests.fixtures"]
 LED = (
@@ -43,7 +43,7 @@ async def test_who_leads_no_more_shows_no_gauges_over_the_database(followup: Hos
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     assert broken == 1
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+    with pytest.raises(TRANSIENT):
         await asyncio.wait_for(leading, 20)
     assert not any(map(shown, (*LED, "makker_checkins_overdue")))
 

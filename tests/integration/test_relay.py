@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
@@ -19,7 +18,7 @@ from shared.contracts.followup import RecordCheckIn
 from shared.contracts.model import match_id
 from shared.hosting import Host
 from shared.outbox import Kafka, publish_once, relay
-from shared.postgres import lock_number
+from shared.postgres import TRANSIENT, lock_number
 from tests import proofs
 from tests.builders import STAFF, Clock, until
 from tests.proofs import published, running
@@ -162,7 +161,7 @@ async def test_a_relay_that_loses_its_connection_ends_and_another_goes_on(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
         )
-        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        with pytest.raises(TRANSIENT):
             await asyncio.wait_for(relay_task, 10)
     await running(followup, clock)
     async with relaying(followup, settings):
