@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from services.matching.solver.edges import (
     Asking,
     Candidate,
     Offered,
+    broken,
     pool_of,
     why_not,
 )
@@ -33,6 +35,7 @@ from services.matching.solver.near import overlooked
 from services.matching.solver.optimum import solve
 from services.matching.solver.pool import NotProven
 from services.matching.solver.pricing import solve_columns
+from services.matching.solver.sieve import left, sieve_of
 from shared.contracts.intake import PlaceOffered, Profile
 from shared.programmes import Matching, Rules, load
 
@@ -241,6 +244,95 @@ def test_the_look_at_all_pairs_finds_each_that_is_worth_more_than_its_duals(
         duals = solved.graph.extra + all_are, np.zeros_like(solved.state.p)
         found = overlooked(solved.columns, solved.ground, solved.graph, *duals)
         assert found == sum(one > all_are for one in points)
+
+
+def narrow(rules: Rules) -> tuple[list[Candidate], list[Offered]]:
+    """Candidates and places whose days, hours, times and codes meet, miss and touch one another often."""
+    rng = Random(7)
+    shortest = timedelta(weeks=rules.frame.weeks_min)
+
+    def some(codes: str) -> list[str]:
+        return [code for code in codes if rng.random() < 0.4]
+
+    def both_sides() -> dict[str, Any]:
+        least = rng.randrange(6)
+        known = rng.random() < 0.8
+        hours = {"hours_per_week": {"min": least, "max": least + rng.randrange(3)}} if known else {}
+        return hours | {"times": some("abc"), "field": rng.choice([None, "x", "y"])}
+
+    def days() -> timedelta:
+        return timedelta(days=rng.randrange(5))
+
+    candidates, places = [], []
+    for number in range(1, 41):
+        profile = both_sides() | {
+            "available_from": TODAY + days(),
+            "wished_mentor_gender": rng.choice([None, "f", "m"]),
+            "languages": {code: rng.choice(LEVELS) for code in some("dn")},
+            "certificates": some("pq"),
+        }
+        candidates.append(Candidate(UUID(int=number), Profile.model_validate(profile), TODAY))
+        offer = place_fields(500 + number) | both_sides()
+        offer |= {
+            "available_from": TODAY + timedelta(days=rules.waiting_limit_days) + days(),
+            "available_to": TODAY + timedelta(days=rules.waiting_limit_days) + shortest + days(),
+            "mentor_gender": rng.choice([None, "f", "m"]),
+            "required_languages": {code: rng.choice(LEVELS) for code in some("dn")},
+            "required_certificates": some("pq"),
+            "long_training": rng.random() < 0.3,
+        }
+        if rng.random() < 0.5:
+            offer |= {"available_from": None, "available_to": TODAY + shortest + days()}
+        places.append(Offered(UUID(int=500 + number), PlaceOffered.model_validate(offer), rng.randrange(2)))
+    return candidates, places
+
+
+SIEVED = (
+    "availability",
+    "long_training",
+    "mentor_gender",
+    "field",
+    "hours",
+    "language",
+    "certificate",
+    "times",
+)
+
+
+@pytest.mark.parametrize("hard", [(), SIEVED, *((code,) for code in SIEVED)], ids=" ".join)
+def test_the_sieve_throws_out_what_its_rules_forbid_and_nothing_else(hard: tuple[str, ...]) -> None:
+    rules = PROGRAMMES.rules("foreningspraktik", "DK-0169", TODAY)
+    asking = Asking(
+        rules.model_copy(update={"matching": Matching(hard=hard, weights={}, breakers={})}), TODAY
+    )
+    candidates, places = narrow(rules)
+    (numbers, measures, sets, *_), offers, asked = columns_of(candidates, places, asking)
+    sieve, end = sieve_of(offers), len(places)
+    thrown_out = 0
+    for i, one in enumerate(candidates):
+        suits = [j for j, place in enumerate(places) if not any(broken(one, place, asking))]
+        thrown_out += end - len(suits)
+        for begin in (0, 7, end):
+            fits, found = np.empty(end, np.int64), np.empty(end, np.int64)
+            args = numbers, measures, sets, asked.hard, asked.segment, i, begin, end
+            kept = found[: left(sieve, *args, fits, found)].tolist()
+            assert kept == [j for j in suits if j >= begin]
+    assert 0 < thrown_out < len(candidates) * end
+
+
+@settings(max_examples=80, deadline=None)
+@given(waiting())
+def test_the_sieve_throws_out_no_place_that_the_rules_allow(
+    pool: tuple[list[Candidate], list[Offered], Asking],
+) -> None:
+    (numbers, measures, sets, *_), offers, asked = columns_of(*pool)
+    sieve, end = sieve_of(offers), len(pool[1])
+    allowed = {(edge.candidate, edge.place) for edge in pool_of(*pool).edges}
+    for i, one in enumerate(pool[0]):
+        fits, found = np.empty(end, np.int64), np.empty(end, np.int64)
+        kept = left(sieve, numbers, measures, sets, asked.hard, asked.segment, i, 0, end, fits, found)
+        suits = {j for j, place in enumerate(pool[1]) if (one.id, place.id) in allowed}
+        assert suits <= set(found[:kept].tolist())
 
 
 def test_an_edge_that_pricing_overlooked_is_noticed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from services.matching.solver.compiled import compiled, inlined
 from services.matching.solver.graph import Graph, Ints, Longs, no_graph
 from services.matching.solver.grid import Grid, runs
 from services.matching.solver.pairs import at_most, breaks, points_of, undecided
+from services.matching.solver.sieve import Sieve, left
 
 THREADS = min(2, os.cpu_count() or 1)
 PIECE = 1000
@@ -34,10 +35,11 @@ NEVER = 2**62
 
 
 class Ground(NamedTuple):
-    """The grid, and where each of its cells' places begin."""
+    """The grid, where each of its cells' places begin, and the places' sieve."""
 
     grid: Grid
     begins: Longs
+    sieve: Sieve
 
 
 class Duals(NamedTuple):
@@ -162,7 +164,8 @@ def _best(
     cn, cm, cs, barred, barred_start = c
     on, om, os_ = o
     hard, weights, segment = a
-    grid, begins = ground.grid, ground.begins
+    grid, begins, sieve = ground.grid, ground.begins, ground.sieve
+    fits, open_ = np.empty(len(on), np.int64), np.empty(len(on), np.int64)
     found = np.empty((grid.rows + 2, 2), np.int64)
     # A heap with the least good on top: points, and for equal points a scattered number.
     length, to, worths, left_outs = best.length, best.to, best.worth, best.left_out
@@ -170,7 +173,8 @@ def _best(
     for i in range(begin, end):
         size, left_out = 0, 0
         for run in range(runs(grid, begins, cn, cm, i, found)):
-            for j in range(found[run, 0], found[run, 1]):
+            here = left(sieve, cn, cm, cs, hard, segment, i, found[run, 0], found[run, 1], fits, open_)
+            for j in open_[:here]:
                 if breaks(cn, cm, cs, barred, barred_start, on, om, os_, hard, segment, i, j, False) != 0:
                     continue
                 worth = points_of(cn, cm, cs, on, om, os_, weights, segment, i, j)
@@ -214,7 +218,8 @@ def _worth_asking(
     cn, cm, cs, barred, barred_start = c
     on, om, os_ = o
     hard, weights, segment = a
-    grid, begins = ground.grid, ground.begins
+    grid, begins, sieve = ground.grid, ground.begins, ground.sieve
+    fits, open_ = np.empty(len(on), np.int64), np.empty(len(on), np.int64)
     u, p, slack, extra = duals.u, duals.p, duals.slack, graph.extra
     found = np.empty((grid.rows + 2, 2), np.int64)
     room, size = 1024, 0
@@ -225,7 +230,8 @@ def _worth_asking(
         for e in range(graph.start[i], graph.start[i] + graph.length[i]):
             in_row[graph.to[e]] = i
         for run in range(runs(grid, begins, cn, cm, i, found)):
-            for j in range(found[run, 0], found[run, 1]):
+            here = left(sieve, cn, cm, cs, hard, segment, i, found[run, 0], found[run, 1], fits, open_)
+            for j in open_[:here]:
                 if breaks(cn, cm, cs, barred, barred_start, on, om, os_, hard, segment, i, j, False) != 0:
                     continue
                 worth = points_of(cn, cm, cs, on, om, os_, weights, segment, i, j)
@@ -298,13 +304,15 @@ def _overlooked(
     cn, cm, cs, barred, barred_start = c
     on, om, os_ = o
     hard, weights, segment = a
-    grid, begins = ground.grid, ground.begins
+    grid, begins, sieve = ground.grid, ground.begins, ground.sieve
+    fits, open_ = np.empty(len(on), np.int64), np.empty(len(on), np.int64)
     found = np.empty((grid.rows + 2, 2), np.int64)
     count, rest = 0, undecided(weights)
     for i in range(begin, end):
         least = u[i] - extra[i]
         for run in range(runs(grid, begins, cn, cm, i, found)):
-            for j in range(found[run, 0], found[run, 1]):
+            here = left(sieve, cn, cm, cs, hard, segment, i, found[run, 0], found[run, 1], fits, open_)
+            for j in open_[:here]:
                 dual = least + p[j]
                 if at_most(cn, cs, os_, weights, rest, segment, i, j) <= dual:
                     continue

@@ -36,6 +36,7 @@ from services.matching.solver.near import (
 from services.matching.solver.optimum import approach, best_of, offset_of, solve_graph
 from services.matching.solver.pool import NotProven
 from services.matching.solver.repair import add_rows, ask, mend
+from services.matching.solver.sieve import sieve_of
 from services.matching.solver.ties import break_ties
 
 MOST_EDGES = 40
@@ -76,8 +77,8 @@ def solve_columns(columns: Columns, most: int = MOST_EDGES) -> Solved:
     Raises `TooLarge` where sums would not be exact, `NotProven` for a fault.
     """
     grid, begins, candidates, places = grid_of(columns)
-    ground = Ground(grid, begins)
     columns = reordered(columns, candidates, places)
+    ground = Ground(grid, begins, sieve_of(columns.offers))
     ranks = candidates.astype(np.int32), places.astype(np.int32)
     best = best_edges(columns, ground, ranks, most)
     graph, offset = _graph(columns, (candidates, places), best.start, best.length, best.to, best.worth)
@@ -94,8 +95,8 @@ def solve_columns(columns: Columns, most: int = MOST_EDGES) -> Solved:
 def solve_whole(columns: Columns) -> Solved:
     """The same with every edge written down, for a session or explanations: memory grows with all edges."""
     grid, begins, candidates, places = grid_of(columns)
-    ground = Ground(grid, begins)
     columns = reordered(columns, candidates, places)
+    ground = Ground(grid, begins, sieve_of(columns.offers))
     rows, to, worth = all_edges(columns, ground, np.arange(len(candidates)))
     length = np.bincount(rows, minlength=len(candidates)).astype(np.int32)
     start = np.cumsum(length, dtype=np.int64) - length
