@@ -121,9 +121,10 @@ class _Timed(Consumer):
 
     async def _batch(self, message: Any) -> None:
         self.began_at = self.began_at or perf_counter()
+        records = len(message.raw_message)  # The message holds none of them once it is handled.
         await super()._batch(message)
         self.ended_at = perf_counter()
-        self.handled += len(message.raw_message)
+        self.handled += records
         if self.shown:
             self.shown.so_far(self.handled)
         if self.handled >= self.expected:
