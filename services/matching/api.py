@@ -8,6 +8,7 @@ belongs to another unit is not shown.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from services.matching.documents import CaseFile, Place, Proposal
 from services.matching.effects import asking_of, candidate_of, offered_of, today_in
 from services.matching.explaining import helped_by, nearest
 from services.matching.solver.edges import why_not
+from services.matching.solver.pool import NotProven
 from shared.contracts.matching import WhyNot, WouldHelp
 from shared.hosting import Host
 from shared.messages import Actor
@@ -57,8 +59,10 @@ async def why(host: Host, case: CaseFile) -> Why:
         candidates, offered = [candidate_of(one) for one in waiting], [offered_of(place) for place in places]
         own = candidate_of(case)
         reasons = why_not(own, offered, asking)
-        # What would help is found by solving the pool, which is not tried where it just failed.
-        helps = () if failed else helped_by(own, candidates, offered, asking)
+        helps: tuple[WouldHelp, ...] = ()
+        if not failed:  # What would help is found by solving the pool.
+            with suppress(NotProven):
+                helps = helped_by(own, candidates, offered, asking)
         by_id = {place.id: place for place in places}
         near = tuple((by_id[id_], rules) for id_, rules in nearest(own, offered, asking))
         return Why(case, len(places), reasons, helps, near, bool(changed))

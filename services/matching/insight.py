@@ -8,9 +8,9 @@ two solved pools.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request
@@ -30,6 +30,7 @@ from services.matching.explaining import (
 )
 from services.matching.overview import Overview, Share, overview
 from services.matching.solver.edges import TRIED, Asking, broken
+from services.matching.solver.pool import NotProven, TooLarge
 from services.matching.solving import best_pairs
 from shared.commands import body_of
 from shared.contracts.intake import PlaceOffered
@@ -38,7 +39,11 @@ from shared.hosting import Host
 from shared.messages import Actor
 from shared.problems import Problem, of_validation
 
+T = TypeVar("T")
+
 MOST_ADDED = 20
+NOT_SOLVED_SECONDS = 300
+"""When to ask again for what needs the best pairs: the pool has to change, or operations to look at it."""
 READERS = STAFF | {"analyst"}
 
 
@@ -112,10 +117,18 @@ async def overview_of(host: Host, pool: Read) -> Overview:
     )
 
 
+async def solved(work: Callable[..., T], *args: Any) -> T:
+    """What a thread makes of solved pools. Raises `Problem` 503 where the best pairs are not proven."""
+    try:
+        return await asyncio.to_thread(work, *args)
+    except (NotProven, TooLarge):
+        raise Problem(503, "not_solved", retry_after_seconds=NOT_SOLVED_SECONDS) from None
+
+
 async def wanted(host: Host, pool: Read) -> list[tuple[Kind, int]]:
     """The kinds of places that would place most of those who wait."""
     unit = host.service.programmes.unit(pool.unit)
-    return await asyncio.to_thread(
+    return await solved(
         kinds_wanted,
         [candidate_of(case) for case in pool.waiting],
         [offered_of(place) for place in pool.places],
@@ -146,7 +159,7 @@ async def what_if(host: Host, pool: Read, asked: WhatIf) -> Difference:
         before = best_pairs(candidates, places, pool.asking)
         return with_added(candidates, places, added, pool.asking, before)
 
-    return await asyncio.to_thread(work)
+    return await solved(work)
 
 
 @dataclass(frozen=True)
@@ -178,7 +191,7 @@ async def cost(host: Host, pool: Read, case: CaseFile, place: Place) -> Cost:
         difference = cost_of_forcing(own, offered, others, places, pool.asking, now=now)
         return Cost(difference, against, {rule: list(breakers.get(rule, ())) for rule in against})
 
-    return await asyncio.to_thread(work)
+    return await solved(work)
 
 
 def share_json(share: Share) -> dict[str, Any]:

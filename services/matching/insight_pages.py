@@ -52,8 +52,12 @@ def mount(host: Host) -> None:
             raise Problem(404, "not_found")
         chosen = (unit, programme) if (unit, programme) in pools else pools[0]
         pool = await read(host, actor, *chosen)
-        # What would help is found by solving the pool, which just failed.
-        failed_at = await queries.failed_at(host.pool, *chosen)
+        failed_at, kinds = await queries.failed_at(host.pool, *chosen), None
+        if failed_at is None:  # What would help is found by solving the pool.
+            try:
+                kinds = await wanted(host, pool)
+            except Problem:
+                failed_at = host.service.clock()
         return host.pages.render(
             request,
             "overview.html",
@@ -64,7 +68,7 @@ def mount(host: Host) -> None:
             pools=[(f"{u}|{p}", label_of(host, request, actor, u, p)) for u, p in pools],
             overview=await overview_of(host, pool),
             failed_at=failed_at,
-            kinds=None if failed_at else await wanted(host, pool),
+            kinds=kinds,
             limit_days=pool.asking.rules.waiting_limit_days,
         )
 

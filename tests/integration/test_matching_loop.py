@@ -309,6 +309,34 @@ async def test_a_page_and_a_proposal_come_by_another_way_where_the_quick_one_is_
     assert NOT_PROVEN._value.get() > before
 
 
+async def test_where_no_way_is_proven_what_needs_it_says_not_now_and_the_rest_is_shown(
+    matching: Matching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unproven(*_: Any, **__: Any) -> Any:
+        raise NotProven
+
+    case = await matching.case(profile=MORNINGS)
+    place = await matching.place(times=EVENINGS)
+    for way in solving.WAYS:
+        monkeypatch.setitem(solving.WAYS, way, unproven)
+    pool = {"unit": UNIT, "programme": PROGRAMME}
+    of_case = f"/matching/api/cases/{case.case_id}"
+    async with matching.client(headers=matching.staff("coordinator")) as client:
+        not_now = [
+            await client.get("/matching/api/would-help", params=pool),
+            await client.post("/matching/api/what-if", json={**pool, "places": [{}]}),
+            await client.get(f"{of_case}/cost", params={"place_id": str(place.place_id)}),
+        ]
+        why = await client.get(f"{of_case}/why")
+        shown = await client.get(
+            "/matching/overview", params={**pool, "lang": "en"}, headers={"Accept": "text/html"}
+        )
+    assert [(one.status_code, one.json()["code"]) for one in not_now] == [(503, "not_solved")] * 3
+    assert {one.headers["Retry-After"] for one in not_now} == {"300"}
+    assert (why.status_code, why.json()["would_help"]) == (200, []) and why.json()["reasons"]
+    assert shown.status_code == 200 and "No pairs can be found just now" in shown.text
+
+
 async def test_reasons_are_worked_out_for_what_is_put_forward_alone(
     matching: Matching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
