@@ -1,8 +1,8 @@
 """What is asked of a mentor before they are available, and what of it is missing: calculations, pure.
 
 What is asked stands in the programmes that they serve, or, as long as they serve none, in those of their unit
-that pair candidates with mentors: an interview always, a volunteer agreement, certificates and a birth date
-where a programme says so.
+that pair candidates with mentors: an interview always, a volunteer agreement, certificates, the digital
+mailbox that a certificate comes by, and a birth date where a programme says so.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from shared.contracts.model import Party
 from shared.programmes import Certificate as CertificateRule
 from shared.programmes import Programmes, Rules
 
+MAILBOX = "digital_mailbox"
 Stage = Literal["enquired", "interviewed", "available", "declined", "retired"]
 
 
@@ -58,16 +59,15 @@ def lacking(
 
 
 def _lacking(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, ...]:
-    kinds = dict.fromkeys(one.kind for each in rules for one in each.certificates if one.of == "mentor")
     return tuple(
         kind
-        for kind in kinds
+        for kind in _asked(rules)
         if kind not in mentor.certificates or not mentor.certificates[kind].holds(today)
     )
 
 
 def missing(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, ...]:
-    """What must still be done: `interview`, `agreement`, `birth_date`, or the kind of a certificate."""
+    """What must still be done: `interview`, `agreement`, `birth_date`, `MAILBOX`, or a certificate's kind."""
     rules = tuple(rules)
     asked = {"interview", *(one for each in rules for one in each.mentor_intake)}
     lacks = []
@@ -77,7 +77,28 @@ def missing(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, .
         lacks.append("agreement")
     if mentor.birth_date is None and any(each.mentor_age_min is not None for each in rules):
         lacks.append("birth_date")
+    if any(comes_by_mailbox(mentor, kind, rules) for kind in _asked(rules)):
+        lacks.append(MAILBOX)
     return (*lacks, *_lacking(mentor, rules, today))
+
+
+def comes_by_mailbox(mentor: Mentor, kind: str, rules: Iterable[Rules]) -> bool:
+    """Whether a certificate waits for a mailbox that is not there. Whoever has shown it has had one."""
+    known = mentor.certificates.get(kind)
+    if mentor.digital_mailbox or (known is not None and known.shown_on is not None):
+        return False
+    return any(
+        one.needs_mailbox
+        for each in rules
+        for one in each.certificates
+        if (one.of, one.kind) == ("mentor", kind)
+    )
+
+
+def _asked(rules: Iterable[Rules]) -> tuple[str, ...]:
+    """The kinds of the certificates that are asked of mentors."""
+    kinds = (one.kind for each in rules for one in each.certificates if one.of == "mentor")
+    return tuple(dict.fromkeys(kinds))
 
 
 def too_young(mentor: Mentor, rules: Rules, today: date) -> bool:
@@ -101,11 +122,14 @@ def to_order(mentor: Mentor | None, rules: Iterable[Rules]) -> dict[str, Rules]:
     """The certificates that can be ordered now, by kind, and whose rules ask for each."""
     if mentor is None or mentor.state not in ("interviewed", "available"):
         return {}
+    rules = tuple(rules)
     return {
         one.kind: each
         for each in rules
         for one in each.certificates
-        if one.of == "mentor" and one.kind not in mentor.certificates
+        if one.of == "mentor"
+        and one.kind not in mentor.certificates
+        and not comes_by_mailbox(mentor, one.kind, rules)
     }
 
 

@@ -301,6 +301,7 @@ class Mentor(Value):
     ask_again_on: date | None = None
     interviewed_on: date | None = None
     note: FreeText | None = None
+    digital_mailbox: bool = False
     agreement_signed_on: date | None = None
     certificates: Mapping[str, Certificate] = Field(default_factory=dict)
     training_wished: tuple[Code, ...] = ()

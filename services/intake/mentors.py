@@ -13,9 +13,11 @@ from typing import Any
 
 from services.intake import places
 from services.intake.asked_of_mentors import (
+    MAILBOX,
     about_certificate,
     certificate_due,
     certificate_rule,
+    comes_by_mailbox,
     newly_due,
     rules_asking,
     stage,
@@ -140,6 +142,8 @@ def record_interview(
     }
     if said.note:
         new["note"] = said.note
+    if said.digital_mailbox is not None:
+        new["digital_mailbox"] = said.digital_mailbox
     return _settled(state, state.mentor.model_copy(update=new), programmes, now, reached=True)
 
 
@@ -185,9 +189,12 @@ def retire(state: State, message: Message, programmes: Programmes, now: datetime
 def order_certificate(
     state: State, message: Message, programmes: Programmes, now: datetime
 ) -> Decision[State]:
+    """Where it comes by a digital mailbox, that is there first."""
     said = message.body
     assert isinstance(said, OrderCertificate) and state.mentor is not None
     check_codes(programmes, {"kind": ("certificates", [said.kind])})
+    if comes_by_mailbox(state.mentor, said.kind, _rules(state, state.mentor, programmes, now)):
+        raise Refused("step_waits_on_another", field="kind", waits_on=[MAILBOX])
     known = state.mentor.certificates.get(said.kind, Certificate())
     on = past_day(said.ordered_on, "ordered_on", state.mentor.unit, programmes, now)
     ordered = known.model_copy(update={"ordered_on": on})

@@ -16,7 +16,7 @@ from fastapi import Depends, Path, Request
 from starlette.responses import Response
 
 from services.intake import hosts, queries, register_queries, seeing
-from services.intake.asked_of_mentors import missing, rules_asking
+from services.intake.asked_of_mentors import comes_by_mailbox, missing, rules_asking
 from services.intake.documents import HostFile, Mentor, Person
 from services.intake.partners import OVER, next_steps
 from services.intake.queries import Found
@@ -224,6 +224,7 @@ async def _about_mentor(shown: _Shown, connection: Connection, found: Mentor) ->
         "lacks": missing(found, rules, today),
         "asked_certificates": list(asked),
         "other_certificates": [kind for kind in kinds if kind not in asked],
+        "by_mailbox": [kind for kind in asked if comes_by_mailbox(found, kind, rules)],
         "places": places,
     }
 

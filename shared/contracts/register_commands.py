@@ -129,6 +129,9 @@ class RecordMentorInterview(IntakeCommand):
     mentor_id: UUID
     held_on: date | None = None
     note: FreeText | None = Field(default=None, max_length=4000)
+    digital_mailbox: bool | None = Field(
+        default=None, description="Whether they have the digital mailbox that a certificate comes by."
+    )
 
 
 class SignVolunteerAgreement(IntakeCommand):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import pytest
 from services.intake.certificates import LapseCertificate
 from shared.timers import due
 from tests.servers.intake import NOW, Intake, as_, browser, intake
+from tests.unit.register_desk import KIND, reading
 
 __all__ = ["browser", "intake"]
 
@@ -173,6 +175,26 @@ async def test_a_certificate_that_lapses_is_told_by_its_clock(intake: Intake, co
     both = await corps.asks("OrderCertificate", mentor_id=mentor_id, case_id=str(uuid4()), kind="x")
     neither = await corps.asks("SetAppetite", appetite="looking")
     assert [both.json()["code"], neither.json()["code"]] == ["case_or_mentor", "either_host_or_mentor"]
+
+
+@pytest.mark.parametrize("intake", [partial(reading, by_mailbox=True)], indirect=True)
+async def test_where_a_certificate_comes_by_a_mailbox_the_page_asks_for_the_mailbox_first(
+    corps: Staff,
+) -> None:
+    mentor_id = await corps.mentor()
+    (one,) = (await corps.reads("mentors"))["mentors"]
+    before = await corps.page(f"/intake/mentors/{mentor_id}", "en")
+    due = await corps.page("/intake/certificates", "en")
+    known = await corps.does("RecordMentorInterview", mentor_id=mentor_id, digital_mailbox=True)
+    after = await corps.page(f"/intake/mentors/{mentor_id}", "en")
+    assert one["missing"] == ["interview", "agreement", "digital_mailbox", KIND]
+    asked, first = 'name="digital_mailbox"', "Digital mailbox first"
+    assert [text in before for text in (asked, first)] == [True, True]
+    assert known["events"] == ["CertificateDue"] and mentor_id not in due
+    assert [text in after for text in (asked, first)] == [False, False]
+    # The others, that nobody asks for, can be ordered all along.
+    assert after.count("Can be ordered now") == before.count("Can be ordered now") + 1
+    assert mentor_id in await corps.page("/intake/certificates", "en")
 
 
 async def test_a_partner_its_agreement_and_a_dispute(intake: Intake, corps: Staff) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -144,8 +145,14 @@ class Intake:
 
 
 @pytest.fixture
-async def intake(database: Databases) -> AsyncIterator[Intake]:
+async def intake(
+    request: pytest.FixtureRequest, database: Databases, tmp_path: Path
+) -> AsyncIterator[Intake]:
+    """With the sample programmes; or, as its parameter, a function that writes others to a folder."""
     dsn = await database("intake")
+    written: Callable[[Path], Any] | None = getattr(request, "param", None)
+    if written is not None:
+        written(tmp_path)
     private, public = new_key("session")
     link_private, link_public = new_key("link")
     settings = Settings(
@@ -157,6 +164,7 @@ async def intake(database: Databases) -> AsyncIterator[Intake]:
         link_public_keys=link_public,
         link_private_key=link_private,
         demonstration=True,
+        programmes_dir=None if written is None else tmp_path,
     )
     host = await create(settings, clock=lambda: NOW)
     await migrate(dsn, *host.service.migrations)

@@ -26,25 +26,25 @@ from shared.programmes import Programmes, load
 TOWN, CORPS, KIND = "DK-0169", "DK-0851/aalborg", "child_certificate"
 START = date(2026, 11, 23)
 PROGRAMMES = load()
-ASKS_A_CERTIFICATE = f"""
+ASKS_A_CERTIFICATE = """
 [[version.certificates]]
 source = "assumed"
-kind = "{KIND}"
+kind = "{kind}"
 of = "mentor"
 valid_months = 2
 renew_days = 14
 lead_days = 10
-needs_mailbox = false
+needs_mailbox = {by_mailbox}
 """
 
 
-def reading(tmp_path: Path) -> Programmes:
+def reading(tmp_path: Path, by_mailbox: bool = False) -> Programmes:
     """The samples, with a corps that asks its mentors for a certificate."""
     for file in Path(str(definitions.__file__)).parent.glob("*.toml"):
         text = file.read_text(encoding="utf-8")
         if file.stem == "mentorskab":
             text = text.replace('certificates = []\nsources.certificates = "assumed"\n', "")
-            text += ASKS_A_CERTIFICATE
+            text += ASKS_A_CERTIFICATE.format(kind=KIND, by_mailbox=str(by_mailbox).lower())
         (tmp_path / file.name).write_text(text, encoding="utf-8")
     return load(tmp_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.intake.asked_of_mentors import missing
 from services.intake.certificates import (
     LapseCertificate,
     RenewCertificate,
@@ -207,6 +209,38 @@ def test_a_certificate_is_due_to_be_ordered_as_soon_as_they_have_been_spoken_wit
     desk.of_the_mentor(OrderCertificate, kind=KIND)
     desk.of_the_mentor(RecordCertificateShown, kind=KIND)
     assert desk.mentor.state == "available"
+
+
+def test_a_certificate_that_comes_by_a_mailbox_is_ordered_once_the_mailbox_is_there(tmp_path: Path) -> None:
+    desk = Desk(reading(tmp_path, by_mailbox=True))
+    desk.register_mentor(enquiry=True)
+    rules = desk.programmes.rules("mentorskab", CORPS, START)
+    desk.of_the_mentor(RecordMentorInterview, digital_mailbox=False)
+    assert (desk.mentor.state, list(desk.of_the_last(CertificateDue))) == ("interviewed", [])
+    assert missing(desk.mentor, (rules,), START) == ("agreement", "digital_mailbox", KIND)
+    order = OrderCertificate(mentor_id=desk.ids["mentor"], kind=KIND)
+    with pytest.raises(Refused, match="step_waits_on_another") as refusal:
+        desk.send(order, "mentor", "places")
+    assert (refusal.value.field, refusal.value.values) == ("kind", {"waits_on": ["digital_mailbox"]})
+    desk.of_the_mentor(RecordMentorInterview, digital_mailbox=True)
+    assert [(due.why, due.kind) for due in desk.of_the_last(CertificateDue)] == [("order", KIND)]
+    desk.of_the_mentor(RecordMentorInterview, note="Taler dari")
+    assert missing(desk.mentor, (rules,), START) == ("agreement", KIND)
+    desk.send(order, "mentor", "places")
+    desk.of_the_mentor(RecordCertificateShown, kind=KIND)
+    assert missing(desk.mentor, (rules,), START) == ("agreement",)
+
+
+def test_whoever_has_shown_a_certificate_has_had_the_mailbox(tmp_path: Path) -> None:
+    desk = Desk(reading(tmp_path, by_mailbox=True))
+    desk.register_mentor()
+    place = desk.offer()
+    desk.of_the_mentor(RecordCertificateShown, kind=KIND)
+    assert desk.is_told_of(place)
+    later = months_later(START, 3)
+    rules = desk.programmes.rules("mentorskab", CORPS, START)
+    assert missing(desk.mentor, (rules,), later) == ("interview", "agreement", KIND)
+    desk.of_the_mentor(OrderCertificate, kind=KIND)
 
 
 def test_a_place_rests_while_the_certificate_is_missing_that_its_programme_asks(asking: Programmes) -> None:
