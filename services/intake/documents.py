@@ -180,7 +180,7 @@ class CaseFile(Value):
     what was done before holds again, and goes on by itself. `cleared` says that `StartCleared` of this round
     was told and still holds. `of_age_on` is the candidate's eighteenth birthday, `is_resident` whether they
     lived in the unit when that was known first; None while nobody knows it. `referral_says` is what was known
-    otherwise of somebody known already, until it is taken over.
+    otherwise of somebody known already, until staff have said which holds.
     `open_steps` follow from the rest (`open_steps.noting`) and are searched by, the first due first.
     """
 

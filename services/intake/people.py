@@ -106,7 +106,7 @@ def correct(
     changes |= numbered
     corrected = person.model_copy(update=changes)
     corrected = reachable(person, corrected)
-    cases, events, timers = _cases(matter, person, corrected)
+    cases, events, timers = _cases(matter, person, corrected, answered=_answered(said))
     merged, told = along(state.merged, corrected)
     mentor, offered, moved = _hidden_mentor(state, corrected, programmes, now)
     news = (telling.contact(corrected),) if corrected.contact_version != person.contact_version else ()
@@ -236,8 +236,14 @@ def along(
     return tuple(after), tuple(told)
 
 
+def _answered(said: CorrectPerson) -> frozenset[str]:
+    """What a referral may have said otherwise, and staff have now said: it is asked no more."""
+    of_name = ("given_name", "family_name") if said.name is not None else ()
+    return frozenset(name for name, value in said if value is not None).union(of_name)
+
+
 def _cases(
-    matter: Matter, before: Person, after: Person
+    matter: Matter, before: Person, after: Person, answered: frozenset[str] = frozenset()
 ) -> tuple[tuple[CaseFile | None, ...], tuple[Event, ...], Timers]:
     """The person's own cases, with what follows from who they are: where they live, when they come of age."""
     cases: list[CaseFile | None] = []
@@ -247,6 +253,9 @@ def _cases(
         if case is None or case.person_id != after.id:
             cases.append(case)
             continue
+        if answered & case.referral_says.keys():
+            left = {name: value for name, value in case.referral_says.items() if name not in answered}
+            case = case.model_copy(update={"referral_says": left})
         changed, told, due = _followed(case, before, after, matter)
         cases.append(changed)
         events += told

@@ -192,6 +192,13 @@ async def test_what_a_second_referral_says_otherwise_is_shown_and_taken_over(
     assert (await post(intake, browser, "CorrectPerson", **taken)).status_code == 303
     shown = await page(intake, browser, path)
     assert "nu: amina@example.org" not in shown and "nu: +4570102030" in shown
+    kept = {"person_id": str(person["id"]), "phone": "+4570102030"}
+    assert (await post(intake, browser, "CorrectPerson", **kept)).status_code == 303
+    shown = await page(intake, browser, path)
+    assert "+4570102031" not in shown and "Amína" in shown
+    named = {"person_id": str(person["id"]), "name": "Amina"}
+    assert (await post(intake, browser, "CorrectPerson", **named)).status_code == 303
+    assert "Henvisningen siger noget andet" not in await page(intake, browser, path)
     await ask(intake, ErasePerson(person_id=person["id"]))
     left = await intake.pool.fetch("SELECT doc::text AS doc FROM case_file WHERE doc IS NOT NULL")
     assert len(left) == 2 and not any("70102031" in row["doc"] or "Amína" in row["doc"] for row in left)
