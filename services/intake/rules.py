@@ -256,7 +256,7 @@ def _standings(
     steps = {step.code: step for step in asked_steps(case, rules, today)}
     to_match = [code for code, step in steps.items() if step.before == "match"]
     after = {
-        code: [*filter(steps.__contains__, step.after), *(to_match if step.needs_match else ())]
+        code: dict.fromkeys((*filter(steps.__contains__, step.after), *(to_match if step.needs_match else ())))
         for code, step in steps.items()
     }
     found: dict[str, Standing] = {}

@@ -183,6 +183,8 @@ def test_it_says_who_must_do_what_and_which_chain_decides() -> None:
     assert steps[KIND]["order_from"] == steps["digital_mailbox"]["earliest_on"]
     assert why["earliest_start_on"] == steps[KIND]["earliest_on"]
     assert steps["test"]["waits_on"] == ["quiz"]
+    of_a_host = {step["code"]: step["waits_on"] for step in Story("foreningspraktik").why["steps"]}
+    assert of_a_host["host_prepared"] == ["purpose_stated", "match"]
 
 
 def test_what_was_ordered_says_when_and_not_when_to_order() -> None:
