@@ -252,6 +252,7 @@ async def test_a_no_without_a_reason_is_asked_for_one_at_its_field(
     async with matching.client(headers=HTML | {"Accept-Language": language}) as client:
         page = await client.get(f"/matching/answer/{token}")
         assert f'<option value="not_told">{choice}</option>' in page.text
+        assert "mk-optional" not in page.text
         asked = re.findall(r'name="_asked" value="([^"]*)"', page.text)
         typed = form | {"answer": "no", "reason": "", "_asked": [unescape(one) for one in asked]}
         refused = await client.post("/matching/api/commands/AnswerProposal", data=typed)
@@ -259,6 +260,7 @@ async def test_a_no_without_a_reason_is_asked_for_one_at_its_field(
         assert missing in refused.text and f'data-field="reason">{at_field}</a>' in refused.text
         again = refused.text.partition("data-command")[2]
         assert f'<option value="not_told">{choice}</option>' in again and at_field in again
+        assert "mk-optional" not in again
         said = await client.post(
             "/matching/api/commands/AnswerProposal", data=form | {"answer": "no", "reason": "not_told"}
         )
