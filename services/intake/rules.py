@@ -255,8 +255,9 @@ def _standings(
 ) -> tuple[Standing, ...]:
     steps = {step.code: step for step in asked_steps(case, rules, today)}
     to_match = [code for code, step in steps.items() if step.before == "match"]
+    # Once each: a step that needs the match may also come after one that is before it.
     after = {
-        code: dict.fromkeys((*filter(steps.__contains__, step.after), *(to_match if step.needs_match else ())))
+        code: [one for one in steps if one in step.after or (step.needs_match and one in to_match)]
         for code, step in steps.items()
     }
     found: dict[str, Standing] = {}
