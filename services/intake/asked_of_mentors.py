@@ -14,12 +14,12 @@ from typing import Any, Literal
 from services.intake.certificates import rule_for
 from services.intake.documents import Mentor, Place
 from services.intake.referral import age
+from services.intake.rules import MAILBOX
 from shared.contracts.intake import CertificateDue
 from shared.contracts.model import Party
 from shared.programmes import Certificate as CertificateRule
 from shared.programmes import Programmes, Rules
 
-MAILBOX = "digital_mailbox"
 Stage = Literal["enquired", "interviewed", "available", "declined", "retired"]
 
 
@@ -61,13 +61,13 @@ def lacking(
 def _lacking(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, ...]:
     return tuple(
         kind
-        for kind in _asked(rules)
+        for kind in kinds_asked(rules)
         if kind not in mentor.certificates or not mentor.certificates[kind].holds(today)
     )
 
 
 def missing(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, ...]:
-    """What must still be done: `interview`, `agreement`, `birth_date`, `MAILBOX`, or a certificate's kind."""
+    """What must still be done: `interview`, `agreement`, `birth_date`, the mailbox, or a certificate's kind."""
     rules = tuple(rules)
     asked = {"interview", *(one for each in rules for one in each.mentor_intake)}
     lacks = []
@@ -77,12 +77,12 @@ def missing(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, .
         lacks.append("agreement")
     if mentor.birth_date is None and any(each.mentor_age_min is not None for each in rules):
         lacks.append("birth_date")
-    if any(comes_by_mailbox(mentor, kind, rules) for kind in _asked(rules)):
-        lacks.append(MAILBOX)
+    if any(awaits_mailbox(mentor, kind, rules) for kind in kinds_asked(rules)):
+        lacks.append(MAILBOX.code)
     return (*lacks, *_lacking(mentor, rules, today))
 
 
-def comes_by_mailbox(mentor: Mentor, kind: str, rules: Iterable[Rules]) -> bool:
+def awaits_mailbox(mentor: Mentor, kind: str, rules: Iterable[Rules]) -> bool:
     """Whether a certificate waits for a mailbox that is not there. Whoever has shown it has had one."""
     known = mentor.certificates.get(kind)
     if mentor.digital_mailbox or (known is not None and known.shown_on is not None):
@@ -95,7 +95,7 @@ def comes_by_mailbox(mentor: Mentor, kind: str, rules: Iterable[Rules]) -> bool:
     )
 
 
-def _asked(rules: Iterable[Rules]) -> tuple[str, ...]:
+def kinds_asked(rules: Iterable[Rules]) -> tuple[str, ...]:
     """The kinds of the certificates that are asked of mentors."""
     kinds = (one.kind for each in rules for one in each.certificates if one.of == "mentor")
     return tuple(dict.fromkeys(kinds))
@@ -129,7 +129,7 @@ def to_order(mentor: Mentor | None, rules: Iterable[Rules]) -> dict[str, Rules]:
         for one in each.certificates
         if one.of == "mentor"
         and one.kind not in mentor.certificates
-        and not comes_by_mailbox(mentor, one.kind, rules)
+        and not awaits_mailbox(mentor, one.kind, rules)
     }
 
 

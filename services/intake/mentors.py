@@ -13,11 +13,10 @@ from typing import Any
 
 from services.intake import places
 from services.intake.asked_of_mentors import (
-    MAILBOX,
     about_certificate,
+    awaits_mailbox,
     certificate_due,
     certificate_rule,
-    comes_by_mailbox,
     newly_due,
     rules_asking,
     stage,
@@ -44,7 +43,7 @@ from services.intake.desk import (
 )
 from services.intake.documents import Certificate, Mentor, Person, State
 from services.intake.hosts import appetite, declined
-from services.intake.rules import unknown_codes
+from services.intake.rules import MAILBOX, unknown_codes
 from services.intake.settling import today_in
 from shared.contracts.intake import CertificateLapsed, MentorRegistered
 from shared.contracts.intake_commands import OrderCertificate, RecordCertificateShown
@@ -193,8 +192,8 @@ def order_certificate(
     said = message.body
     assert isinstance(said, OrderCertificate) and state.mentor is not None
     check_codes(programmes, {"kind": ("certificates", [said.kind])})
-    if comes_by_mailbox(state.mentor, said.kind, _rules(state, state.mentor, programmes, now)):
-        raise Refused("step_waits_on_another", field="kind", waits_on=[MAILBOX])
+    if awaits_mailbox(state.mentor, said.kind, _rules(state, state.mentor, programmes, now)):
+        raise Refused("step_waits_on_another", field="kind", waits_on=[MAILBOX.code])
     known = state.mentor.certificates.get(said.kind, Certificate())
     on = past_day(said.ordered_on, "ordered_on", state.mentor.unit, programmes, now)
     ordered = known.model_copy(update={"ordered_on": on})

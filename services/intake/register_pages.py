@@ -16,7 +16,7 @@ from fastapi import Depends, Path, Request
 from starlette.responses import Response
 
 from services.intake import hosts, queries, register_queries, seeing
-from services.intake.asked_of_mentors import comes_by_mailbox, missing, rules_asking
+from services.intake.asked_of_mentors import awaits_mailbox, kinds_asked, missing, rules_asking
 from services.intake.documents import HostFile, Mentor, Person
 from services.intake.partners import OVER, next_steps
 from services.intake.queries import Found
@@ -215,16 +215,16 @@ async def _about_mentor(shown: _Shown, connection: Connection, found: Mentor) ->
     places = await _places_of(shown, connection, found)
     today = shown.today(found.unit)
     rules = rules_asking(found, [row.place for row in places], shown.programmes, today)
-    asked = {one.kind: None for each in rules for one in each.certificates if one.of == "mentor"}
+    asked = kinds_asked(rules)
     kinds = shown.programmes.codes.lists["certificates"]
     return {
         "contact": contact,
         "host": await _other(connection, HOSTS, found.host_id),
         "partner": await _other(connection, PARTNERS, found.partner_id),
         "lacks": missing(found, rules, today),
-        "asked_certificates": list(asked),
+        "asked_certificates": asked,
         "other_certificates": [kind for kind in kinds if kind not in asked],
-        "by_mailbox": [kind for kind in asked if comes_by_mailbox(found, kind, rules)],
+        "by_mailbox": [kind for kind in asked if awaits_mailbox(found, kind, rules)],
         "places": places,
     }
 

@@ -21,7 +21,7 @@ from services.matching.documents import CaseFile, Place, Proposal
 from services.matching.effects import asking_of, candidate_of, offered_of, today_in
 from services.matching.explaining import helped_by, nearest
 from services.matching.solver.edges import why_not
-from services.matching.solver.pool import NotProven
+from services.matching.solver.pool import NotProven, TooLarge
 from shared.contracts.matching import WhyNot, WouldHelp
 from shared.hosting import Host
 from shared.messages import Actor
@@ -61,7 +61,7 @@ async def why(host: Host, case: CaseFile) -> Why:
         reasons = why_not(own, offered, asking)
         helps: tuple[WouldHelp, ...] = ()
         if not failed:  # What would help is found by solving the pool.
-            with suppress(NotProven):
+            with suppress(NotProven, TooLarge):
                 helps = helped_by(own, candidates, offered, asking)
         by_id = {place.id: place for place in places}
         near = tuple((by_id[id_], rules) for id_, rules in nearest(own, offered, asking))

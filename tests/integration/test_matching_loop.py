@@ -21,7 +21,7 @@ from services.matching.loop import SOLVING
 from services.matching.metrics import NOT_PROVEN
 from services.matching.pools import Changed, messages_of, put_up_all
 from services.matching.solver.edges import reasons
-from services.matching.solver.pool import NotProven
+from services.matching.solver.pool import NotProven, TooLarge
 from shared.contracts.matching import ProposePairs
 from shared.corridor import handle
 from shared.programmes import Rules
@@ -309,11 +309,12 @@ async def test_a_page_and_a_proposal_come_by_another_way_where_the_quick_one_is_
     assert NOT_PROVEN._value.get() > before
 
 
+@pytest.mark.parametrize("fault", [NotProven, TooLarge])
 async def test_where_no_way_is_proven_what_needs_it_says_not_now_and_the_rest_is_shown(
-    matching: Matching, monkeypatch: pytest.MonkeyPatch
+    matching: Matching, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     def unproven(*_: Any, **__: Any) -> Any:
-        raise NotProven
+        raise fault
 
     case = await matching.case(profile=MORNINGS)
     place = await matching.place(times=EVENINGS)
