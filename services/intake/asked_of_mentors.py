@@ -67,7 +67,7 @@ def _lacking(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, 
 
 
 def missing(mentor: Mentor, rules: Iterable[Rules], today: date) -> tuple[str, ...]:
-    """What must still be done: `interview`, `agreement`, `birth_date`, the mailbox, or a certificate's kind."""
+    """What must still be done: `interview`, `agreement`, `birth_date`, a mailbox, a certificate of a kind."""
     rules = tuple(rules)
     asked = {"interview", *(one for each in rules for one in each.mentor_intake)}
     lacks = []
